@@ -2,7 +2,15 @@ import type { NativeHistogram } from './histogram.ts';
 import type { Labels } from './labels.ts';
 
 /** What a metric is. `unknown` where nobody said. */
-export type MetricType = 'counter' | 'gauge' | 'histogram' | 'gaugehistogram' | 'summary' | 'info' | 'stateset' | 'unknown';
+export type MetricType =
+  | 'counter'
+  | 'gauge'
+  | 'histogram'
+  | 'gaugehistogram'
+  | 'summary'
+  | 'info'
+  | 'stateset'
+  | 'unknown';
 
 /** What is known about a metric beside its samples. */
 export interface MetricMetadata {

@@ -43,7 +43,8 @@ export function parseDurationMs(text: string): number {
     });
   }
   let ms = 0;
-  for (let i = 0; i < DURATION_UNITS.length; i++) if (match[i + 1]) ms += Number(match[i + 1]) * UNIT_MS[DURATION_UNITS[i]];
+  for (let i = 0; i < DURATION_UNITS.length; i++)
+    if (match[i + 1]) ms += Number(match[i + 1]) * UNIT_MS[DURATION_UNITS[i]];
   return ms;
 }
 

@@ -26,7 +26,12 @@ export interface MetricReader {
    * Label sets of the series that match any of the sets of matchers (every set of matchers is a conjunction; no sets
    * mean every series). The time range is a hint. `limit` 0 means none. Sorted.
    */
-  series(matcherSets: readonly (readonly Matcher[])[], startMs: number, endMs: number, limit: number): Promise<Labels[]>;
+  series(
+    matcherSets: readonly (readonly Matcher[])[],
+    startMs: number,
+    endMs: number,
+    limit: number,
+  ): Promise<Labels[]>;
   /** Label names of the matching series, sorted, without duplicates. */
   labelNames(matcherSets: readonly (readonly Matcher[])[], startMs: number, endMs: number): Promise<string[]>;
   /** Values of one label among the matching series, sorted, without duplicates. */
@@ -93,7 +98,12 @@ export type AttributeScope = 'span' | 'resource' | 'any';
 export type SpanCondition =
   | { readonly kind: 'name' | 'service' | 'status' | 'span_kind'; readonly equals: string }
   | { readonly kind: 'duration'; readonly minNs?: bigint; readonly maxNs?: bigint }
-  | { readonly kind: 'attribute'; readonly scope: AttributeScope; readonly name: string; readonly equals: AttributeValue };
+  | {
+      readonly kind: 'attribute';
+      readonly scope: AttributeScope;
+      readonly name: string;
+      readonly equals: AttributeValue;
+    };
 
 /** Which spans a query needs. */
 export interface SpanRequest {

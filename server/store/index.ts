@@ -1,0 +1,17 @@
+// Keeps every signal in one data directory: DuckDB tables that are committed in groups, and indexes over label sets.
+// In: governed rows from ingest, pushed into the writer's buffer and acknowledged once `commit()` resolves.
+// Out: readers for the query engines, from any thread of the process.
+// Never: judges labels, knows a protocol or a query language, or acknowledges what isn't on disk.
+export type * from './reader.ts';
+export type { Registry } from './registry.ts';
+export {
+  type LastSample,
+  openReaders,
+  openStore,
+  type Store,
+  type StoreAddress,
+  type StoredAggregateInput,
+  type StoreOptions,
+} from './store.ts';
+export type { WriteBuffer } from './write-buffer.ts';
+export type { Writer, WriterLimits, WriterStats } from './writer.ts';

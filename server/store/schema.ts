@@ -1,0 +1,55 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { BarographError } from '../model/index.ts';
+
+/** The version of the tables below; a data directory of another version is refused, never guessed at. */
+export const SCHEMA_VERSION = 1;
+
+/**
+ * The hot tables. Rows are only ever appended, in the order of arrival, so a scan returns them in that order and "the
+ * last written wins" needs no column of its own. There are no primary keys: an index would cost more than the append.
+ */
+const TABLES = `
+CREATE TABLE IF NOT EXISTS meta (key VARCHAR, value VARCHAR);
+-- labels: JSON array of alternating names and values, sorted by name.
+CREATE TABLE IF NOT EXISTS series (id UINTEGER, labels VARCHAR);
+-- ts: milliseconds since the epoch.
+CREATE TABLE IF NOT EXISTS samples (series UINTEGER, ts BIGINT, value DOUBLE);
+-- body: histogram-codec.ts.
+CREATE TABLE IF NOT EXISTS histograms (series UINTEGER, ts BIGINT, body BLOB);
+CREATE TABLE IF NOT EXISTS exemplars (series UINTEGER, ts BIGINT, value DOUBLE, labels VARCHAR);
+CREATE TABLE IF NOT EXISTS metadata (metric VARCHAR, type VARCHAR, help VARCHAR, unit VARCHAR);
+CREATE TABLE IF NOT EXISTS streams (id UINTEGER, labels VARCHAR);
+-- ts: nanoseconds since the epoch; metadata: JSON array of alternating names and values.
+CREATE TABLE IF NOT EXISTS logs (stream UINTEGER, ts BIGINT, line VARCHAR, metadata VARCHAR);
+-- start, duration: nanoseconds; kind, status: OTLP's numbers; attributes, resource: JSON objects; rest: JSON of what
+-- is read only when a span is shown (events, links, scope, trace state, status message).
+CREATE TABLE IF NOT EXISTS spans (
+  trace_hi UBIGINT, trace_lo UBIGINT, span UBIGINT, parent UBIGINT, start BIGINT, duration BIGINT, kind UINTEGER,
+  status UINTEGER, name VARCHAR, service VARCHAR, attributes VARCHAR, resource VARCHAR, rest VARCHAR);
+-- What aggregation on removal remembers of each input that is not a series of its own.
+CREATE TABLE IF NOT EXISTS aggregate_inputs (output UINTEGER, hi UINTEGER, lo UINTEGER, last DOUBLE, start BIGINT, ts BIGINT);
+`;
+
+/**
+ * Creates missing tables and checks the version.
+ * @throws BarographError `schema_version` where the data directory was written by another version.
+ */
+export async function prepareSchema(connection: DuckDBConnection): Promise<void> {
+  await connection.run(TABLES);
+  const found = await connection.runAndReadAll("SELECT value FROM meta WHERE key = 'schema_version'");
+  const row = found.getRows()[0];
+  if (row === undefined) {
+    await connection.run(`INSERT INTO meta VALUES ('schema_version', '${SCHEMA_VERSION}')`);
+    return;
+  }
+  if (String(row[0]) !== String(SCHEMA_VERSION)) {
+    throw new BarographError({
+      code: 'schema_version',
+      status: 500,
+      where: 'data directory',
+      got: `schema version ${String(row[0])}`,
+      accepted: `version ${SCHEMA_VERSION}`,
+      fix: 'start with the version that wrote it, or with another --data directory',
+    });
+  }
+}

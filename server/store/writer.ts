@@ -1,0 +1,189 @@
+import type { DuckDBAppender, DuckDBConnection } from '@duckdb/node-api';
+import { BarographError } from '../model/index.ts';
+import type { Registry } from './registry.ts';
+import { WriteBuffer } from './write-buffer.ts';
+
+/** How much may wait for a commit before writes are refused, and how long a commit waits for company. */
+export interface WriterLimits {
+  /** Rows in the open buffer, over all tables; past it `assertRoom` refuses. */
+  readonly maxPendingRows: number;
+  /** Bytes of text in the open buffer. */
+  readonly maxPendingTextBytes: number;
+  /** Milliseconds that the first write of a group waits for others. */
+  readonly groupDelayMs: number;
+}
+
+export const DEFAULT_WRITER_LIMITS: WriterLimits = {
+  maxPendingRows: 2_000_000,
+  maxPendingTextBytes: 256 * 1024 * 1024,
+  groupDelayMs: 3,
+};
+
+/** Numbers about commits, for the program's own metrics. */
+export interface WriterStats {
+  commits: number;
+  failedCommits: number;
+  /** Rows committed. */
+  rows: number;
+  /** Milliseconds spent in commits, wall clock. */
+  commitMs: number;
+}
+
+interface Waiter {
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * Group commit: rows pushed into `buffer` are durable once the promise of a `commit()` called after them resolves. While
+ * one group is written the next one fills, so the number of fsyncs follows the disk, not the number of requests.
+ */
+export class Writer {
+  readonly stats: WriterStats = { commits: 0, failedCommits: 0, rows: 0, commitMs: 0 };
+  /** Called once before each commit, while `buffer` is still open, so that others can add rows that belong to it. */
+  beforeCommit: () => void = () => {};
+  private readonly connection: DuckDBConnection;
+  private readonly series: Registry;
+  private readonly streams: Registry;
+  private readonly limits: WriterLimits;
+  private readonly appenders = new Map<string, DuckDBAppender>();
+  private open = new WriteBuffer();
+  private spare: WriteBuffer | undefined = new WriteBuffer();
+  private waiters: Waiter[] = [];
+  private running: Promise<void> | undefined;
+  private closed = false;
+  /** Called after each commit with the sizes of the registries that are now on disk. */
+  private readonly onCommit: (series: number, streams: number) => void;
+
+  constructor(
+    connection: DuckDBConnection,
+    series: Registry,
+    streams: Registry,
+    limits: WriterLimits,
+    onCommit: (series: number, streams: number) => void,
+  ) {
+    this.connection = connection;
+    this.series = series;
+    this.streams = streams;
+    this.limits = limits;
+    this.onCommit = onCommit;
+  }
+
+  /** The buffer that the next commit writes. Never keep it across an `await`. */
+  get buffer(): WriteBuffer {
+    return this.open;
+  }
+
+  /**
+   * Refuses further writes while too much waits.
+   * @throws BarographError `overloaded` (503).
+   */
+  assertRoom(): void {
+    const rows = this.open.rows;
+    if (!this.closed && rows < this.limits.maxPendingRows && this.open.textBytes < this.limits.maxPendingTextBytes)
+      return;
+    throw new BarographError({
+      code: 'overloaded',
+      status: 503,
+      where: 'store',
+      got: this.closed ? 'a write while shutting down' : `${rows} rows waiting for the disk`,
+      accepted: `fewer than ${this.limits.maxPendingRows} rows or ${this.limits.maxPendingTextBytes} bytes of text`,
+      fix: 'send again after the time in Retry-After',
+    });
+  }
+
+  /** Resolves once everything pushed before the call is durable; rejects where the disk refused it. */
+  commit(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.waiters.push({ resolve, reject });
+      this.running ??= this.run();
+    });
+  }
+
+  /** Commits what waits and refuses what comes later. */
+  async close(): Promise<void> {
+    await this.commit();
+    this.closed = true;
+    for (const appender of this.appenders.values()) appender.closeSync();
+    this.appenders.clear();
+  }
+
+  private async run(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, this.limits.groupDelayMs));
+    while (this.waiters.length > 0) {
+      const waiters = this.waiters;
+      this.waiters = [];
+      try {
+        await this.commitGroup();
+        for (const waiter of waiters) waiter.resolve();
+      } catch (error) {
+        for (const waiter of waiters) waiter.reject(error);
+      }
+    }
+    this.running = undefined;
+  }
+
+  private async commitGroup(): Promise<void> {
+    this.beforeCommit();
+    const buffer = this.open;
+    const newSeries = this.series.takeUnsaved();
+    const newStreams = this.streams.takeUnsaved();
+    for (const row of newSeries) buffer.pushSeries(row.id, row.labels);
+    for (const row of newStreams) buffer.pushStream(row.id, row.labels);
+    this.open = this.spare ?? new WriteBuffer();
+    this.spare = undefined;
+    const started = performance.now();
+    try {
+      if (buffer.rows > 0) await this.write(buffer);
+      this.onCommit(this.series.size, this.streams.size);
+      this.stats.commits++;
+      this.stats.rows += buffer.rows;
+      this.stats.commitMs += performance.now() - started;
+    } catch (error) {
+      this.stats.failedCommits++;
+      this.series.requeue(newSeries);
+      this.streams.requeue(newStreams);
+      throw error;
+    } finally {
+      buffer.reset();
+      this.spare = buffer;
+    }
+  }
+
+  private async write(buffer: WriteBuffer): Promise<void> {
+    await this.connection.run('BEGIN');
+    try {
+      for (const table of buffer.tables) {
+        if (table.rows === 0) continue;
+        let appender = this.appenders.get(table.table);
+        if (!appender) {
+          appender = await this.connection.createAppender(table.table);
+          this.appenders.set(table.table, appender);
+        }
+        table.appendTo(appender);
+        appender.flushSync();
+      }
+      await this.connection.run('COMMIT');
+    } catch (error) {
+      // An appender that failed may hold half a chunk, so none of them is used again.
+      for (const appender of this.appenders.values()) {
+        try {
+          appender.clear();
+          appender.closeSync();
+        } catch {
+          // It is being thrown away because it is broken; there is nothing to save from it.
+        }
+      }
+      this.appenders.clear();
+      await this.connection.run('ROLLBACK').catch(() => {});
+      throw new BarographError({
+        code: 'commit_failed',
+        status: 503,
+        where: 'store',
+        got: error instanceof Error ? error.message : String(error),
+        fix: 'check the free space and the health of the disk under the data directory; the data was not stored',
+        cause: error,
+      });
+    }
+  }
+}
