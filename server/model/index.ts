@@ -4,6 +4,7 @@
 export * from './attributes.ts';
 export * from './error.ts';
 export * from './histogram.ts';
+export * from './histogram-math.ts';
 export * from './labels.ts';
 export * from './log.ts';
 export * from './matcher.ts';

@@ -1,0 +1,15 @@
+// PromQL: text → parse → check → plan → fetch → evaluate → JSON.
+// In: a query, its times and a metric reader. Out: values over steps with warnings and infos, or an error with a place.
+// Never: touches storage except through the reader, or answers what it doesn't support with something else.
+export { encodePrometheus } from './encode.ts';
+export {
+  DEFAULT_LOOKBACK_MS,
+  explainPromql,
+  type PromResult,
+  parseSelector,
+  type QueryOptions,
+  queryPromql,
+} from './engine.ts';
+export { formatValue } from './format.ts';
+export { parsePromql } from './parse.ts';
+export { printExpr } from './print.ts';
