@@ -1,6 +1,6 @@
 import { createMatcher, type SeriesSamples } from '../../model/index.ts';
 import type { MetricReader } from '../../store/index.ts';
-import { type Expr, unparen, type VectorSelector } from './ast.ts';
+import { type Expr, unparen, type VectorSelector, walk } from './ast.ts';
 import { typeOf } from './check.ts';
 import { DEFAULT_EVALUATION_LIMITS, EvaluationContext, type EvaluationLimits, type Steps } from './context.ts';
 import { executionError } from './errors.ts';
@@ -129,4 +129,13 @@ export function parseSelector(text: string): ReturnType<typeof createMatcher>[] 
     );
   }
   return expr.matchers.map((m) => createMatcher(m.name, m.op, m.value));
+}
+
+/** The matchers of every selector in a query, for exemplars. */
+export function selectorsOf(query: string): ReturnType<typeof createMatcher>[][] {
+  const found: VectorSelector[] = [];
+  walk(parsePromql(query), (expr) => {
+    if (expr.kind === 'selector') found.push(expr);
+  });
+  return found.map((selector) => selector.matchers.map((m) => createMatcher(m.name, m.op, m.value)));
 }

@@ -9,6 +9,7 @@ export {
   parseSelector,
   type QueryOptions,
   queryPromql,
+  selectorsOf,
 } from './engine.ts';
 export { formatValue } from './format.ts';
 export { parsePromql } from './parse.ts';

@@ -37,7 +37,15 @@ export function unquote(literal: string): string | undefined {
   if (broken) return undefined;
   if (!bytes) return text;
   // A NUL marks the byte after it; runs of marked bytes are decoded together.
-  return text.replace(/(?:\u0000[\u0000-\u00ff])+/g, (run) =>
-    new TextDecoder().decode(Uint8Array.from(run.split('\u0000').slice(1), (c) => (c === '' ? 0 : c.charCodeAt(0)))),
-  );
+  let out = '';
+  for (let i = 0; i < text.length; ) {
+    const run: number[] = [];
+    while (text[i] === '\0') {
+      run.push(text.charCodeAt(i + 1));
+      i += 2;
+    }
+    if (run.length > 0) out += new TextDecoder().decode(Uint8Array.from(run));
+    else out += text[i++];
+  }
+  return out;
 }

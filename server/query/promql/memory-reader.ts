@@ -1,0 +1,57 @@
+import { compareLabels, type Labels, type Matcher, matchesAll, type SeriesSamples } from '../../model/index.ts';
+import type { MetricReader, SampleRequest } from '../../store/index.ts';
+
+/** A metric reader over arrays, for scripts and tests that need no store. */
+export class MemoryMetricReader implements MetricReader {
+  private readonly stored: SeriesSamples[] = [];
+
+  /** Adds a series; timestamps must ascend. */
+  add(series: SeriesSamples): void {
+    this.stored.push(series);
+  }
+
+  async select({ matchers, startMs, endMs }: SampleRequest): Promise<SeriesSamples[]> {
+    const out: SeriesSamples[] = [];
+    for (const series of this.stored) {
+      if (!matchesAll(matchers, series.labels)) continue;
+      const { timestamps } = series;
+      const from = timestamps.findIndex((t) => t >= startMs);
+      if (from < 0) continue;
+      let to = timestamps.length;
+      while (to > from && timestamps[to - 1] > endMs) to--;
+      if (to === from) continue;
+      out.push({
+        labels: series.labels,
+        timestamps: timestamps.slice(from, to),
+        values: series.values.slice(from, to),
+        histograms: series.histograms?.slice(from, to),
+      });
+    }
+    return out;
+  }
+
+  async series(sets: readonly (readonly Matcher[])[]): Promise<Labels[]> {
+    const found = this.stored.filter((s) => sets.length === 0 || sets.some((set) => matchesAll(set, s.labels)));
+    return found.map((s) => s.labels).sort(compareLabels);
+  }
+
+  async labelNames(sets: readonly (readonly Matcher[])[]): Promise<string[]> {
+    const found = await this.series(sets);
+    return [...new Set(found.flatMap((labels) => labels.filter((_, i) => i % 2 === 0)))].sort();
+  }
+
+  async labelValues(name: string, sets: readonly (readonly Matcher[])[]): Promise<string[]> {
+    const found = await this.series(sets);
+    return [
+      ...new Set(found.flatMap((labels) => labels.filter((_, i) => i % 2 === 1 && labels[i - 1] === name))),
+    ].sort();
+  }
+
+  async exemplars(): Promise<[]> {
+    return [];
+  }
+
+  async metadata(): Promise<[]> {
+    return [];
+  }
+}
