@@ -9,6 +9,7 @@ export function contradictionsOf(conventions: Conventions): string[] {
     ...spanContradictions(conventions),
     ...logContradictions(conventions),
     ...engineContradictions(conventions),
+    ...outcomeContradictions(conventions),
   ];
 }
 
@@ -131,6 +132,16 @@ function engineContradictions({ engines, labels, metrics }: Conventions): string
       problems.push(`engines.yaml throttle_reasons ${reason}: no dcgm field ${counter}`);
   }
   return problems;
+}
+
+function outcomeContradictions({ labels, outcomes }: Conventions): string[] {
+  const accepted = labels.structural.outcome?.values ?? [];
+  return Object.entries(outcomes).flatMap(([table, names]) => [
+    ...Object.keys(names)
+      .filter((outcome) => !accepted.includes(outcome))
+      .map((outcome) => `outcomes.yaml ${table}: got ${outcome}; accepted: ${accepted.join(' | ')}`),
+    ...repeats(Object.values(names).flat()).map((name) => `outcomes.yaml ${table}: ${name} stands twice`),
+  ]);
 }
 
 function rises(values: readonly number[]): boolean {

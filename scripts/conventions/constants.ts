@@ -21,6 +21,7 @@ export function declarationsOf(conventions: Conventions): ReadonlyMap<string, De
     ...spanDeclarations(conventions),
     ...logDeclarations(conventions),
     ...engineDeclarations(conventions),
+    ...outcomeDeclarations(conventions),
   ];
   return new Map(all.map((declaration) => [declaration.name, declaration]));
 }
@@ -180,9 +181,10 @@ function spanDeclarations({ spans }: Conventions): Declaration[] {
 }
 
 function logDeclarations({ logs }: Conventions): Declaration[] {
-  const rules = logs.rules.map(({ escalate, example: _example, ...rule }) => ({
+  const rules = logs.rules.map(({ escalate, example, ...rule }) => ({
     ...rule,
     escalate: escalate && { stage: escalate.stage, perMinute: escalate.per_minute },
+    example,
   }));
   // A class has several rules, which the checks hold to one severity, stage and role.
   const classes = new Map(
@@ -255,6 +257,28 @@ function engineDeclarations({ engines }: Conventions): Declaration[] {
         counter,
         help,
       })),
+    ),
+  ];
+}
+
+function outcomeDeclarations({ outcomes }: Conventions): Declaration[] {
+  const table = (name: string, doc: string, names: typeof outcomes.error_types): Declaration => ({
+    name,
+    doc,
+    type: 'Readonly<Record<string, Outcome>>',
+    needs: ['Outcome'],
+    value: Object.fromEntries(Object.entries(names).flatMap(([outcome, all]) => all.map((one) => [one, outcome]))),
+  });
+  return [
+    table(
+      'FINISH_REASON_OUTCOMES',
+      'What a finish reason in lower case says; an unknown one is no failure.',
+      outcomes.finish_reasons,
+    ),
+    table(
+      'ERROR_TYPE_OUTCOMES',
+      'What the last part of an error type in lower case says; an unknown one is an error.',
+      outcomes.error_types,
     ),
   ];
 }

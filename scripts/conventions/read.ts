@@ -9,6 +9,7 @@ import {
   labelsSchema,
   logsSchema,
   metricsSchema,
+  outcomesSchema,
   spansSchema,
 } from './schema.ts';
 
@@ -27,6 +28,7 @@ export function readConventions(folder: string): Conventions {
     spans: readFile(folder, 'spans.yaml', spansSchema),
     logs: readFile(folder, 'logs.yaml', logsSchema),
     engines: readFile(folder, 'engines.yaml', enginesSchema),
+    outcomes: readFile(folder, 'outcomes.yaml', outcomesSchema),
   };
 }
 

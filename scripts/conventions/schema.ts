@@ -169,6 +169,13 @@ export const enginesSchema = z.strictObject({
   ),
 });
 
+const lowerCase = z.string().regex(/^[a-z0-9_]+$/, 'a name in lower case without dots');
+
+export const outcomesSchema = z.strictObject({
+  finish_reasons: z.record(z.string(), z.array(lowerCase).min(1)),
+  error_types: z.record(z.string(), z.array(lowerCase).min(1)),
+});
+
 /** Everything that conventions/*.yaml says, as it was read. */
 export interface Conventions {
   readonly labels: z.infer<typeof labelsSchema>;
@@ -177,4 +184,5 @@ export interface Conventions {
   readonly spans: z.infer<typeof spansSchema>;
   readonly logs: z.infer<typeof logsSchema>;
   readonly engines: z.infer<typeof enginesSchema>;
+  readonly outcomes: z.infer<typeof outcomesSchema>;
 }

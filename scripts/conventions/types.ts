@@ -181,6 +181,8 @@ export interface LogClassRule {
   readonly numeric?: { readonly group: number; readonly operator: '>=' | '<='; readonly value: number };
   /** The stage once lines of this rule come more often than that on one host or job. */
   readonly escalate?: { readonly stage: LogStage; readonly perMinute: number };
+  /** A line that the rule matches. */
+  readonly example: string;
 }`,
   },
   LogClassSummary: {

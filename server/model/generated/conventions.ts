@@ -196,62 +196,62 @@ export const NEVER_LABELS: readonly NeverLabel[] = [
   {
     rule: 'request_id',
     why: 'One value a request; request-scoped identifiers live in spans and logs.',
-    pattern: '(?:.*[._-])?(?:req|request|correlation|transaction|invocation|call|response|completion|generation|run)[._-]?(?:id|uuid|guid)',
+    pattern: '.*(?:request|correlation|transaction|invocation|response|completion|generation)[._-]?(?:id|uuid|guid)|(?:.*[._-]|tool|function)?(?:req|call|run)[._-]?(?:id|uuid|guid)',
   },
   {
     rule: 'user',
     why: 'Identifies a person or a customer.',
-    pattern: '(?:.*[._-])?(?:(?:end[._-]?)?user|customer|member|person|employee|visitor|(?:user|customer)[._-]?account)(?:[._-]?(?:id|uuid|guid|name|full[._-]?name|hash|handle|login|alias|sub))?|account[._-]?id',
+    pattern: '.*(?:user|customer|employee|visitor)[._-]?(?:account[._-]?)?(?:id|uuid|guid|name|full[._-]?name|hash|handle|login|alias|sub)|(?:.*[._-]|end|current)?(?:user|customer|employee|visitor)|account[._-]?id',
   },
   {
     rule: 'session',
     why: 'Identifies one visit of one person.',
-    pattern: '(?:.*[._-])?(?:session|conversation|chat|thread|dialog|dialogue|message|msg|turn|interaction)[._-]?(?:id|uuid|guid|key|token)|session|conversation|chat',
+    pattern: '.*(?:session|conversation|dialog|dialogue|message|interaction)[._-]?(?:id|uuid|guid|key|token)|(?:.*[._-])?(?:chat|thread|msg|turn)[._-]?(?:id|uuid|guid|key)|session|conversation|chat',
   },
   {
     rule: 'trace',
     why: 'One value a request; traces are linked by exemplars.',
-    pattern: '(?:.*[._-])?(?:trace|parent[._-]?span|span|parent)[._-]?id|traceparent|tracestate|trace|span',
+    pattern: '.*(?:trace|span|parent)[._-]?id|.*trace[._-]?(?:parent|state)|trace|span',
   },
   {
     rule: 'email',
     why: 'Personal data.',
-    pattern: '(?:.*[._-]|user|customer|client|contact)?e[._-]?mail(?:[._-]?(?:address|hash))?',
+    pattern: '.*email(?:[._-]?(?:address|hash))?|(?:.*[._-])?e[._-]mail(?:[._-]?(?:address|hash))?',
   },
   {
     rule: 'address',
     why: "An address may be that of a person's device, which is personal data.",
-    pattern: '(?:.*[._-]|client|remote|peer|source|src|user|host|pod|node)?ip(?:v4|v6)?(?:[._-]?addr(?:ess)?)?|(?:.*[._-])?(?:remote|client|source|peer|mac)[._-]?addr(?:ess)?|(?:.*[._-])?forwarded[._-]?for',
+    pattern: '(?:.*[._-]|client|remote|peer|source|src|user|host|pod|node)?ip(?:v4|v6)?(?:[._-]?addr(?:ess)?)?|.*(?:remote|client|source|peer|mac)[._-]?addr(?:ess)?|.*forwarded[._-]?for',
   },
   {
     rule: 'contact',
     why: 'Personal data.',
-    pattern: '(?:.*[._-])?(?:phone|phone[._-]?number|first[._-]?name|last[._-]?name|full[._-]?name|display[._-]?name|birth[._-]?date|ssn)',
+    pattern: '.*(?:phone(?:[._-]?number)?|(?:first|last|full|display)[._-]?name|birth[._-]?date)|(?:.*[._-])?ssn',
   },
   {
     rule: 'prompt',
     why: 'Content of a conversation.',
-    pattern: '(?:.*[._-])?(?:(?:system|user|raw|input|full|assistant|negative)[._-]?)?(?:prompts?|completions?|instructions?)(?:[._-]?(?:text|content|hash|template|body|raw|value))?',
+    pattern: '.*(?:prompts?|completions?|instructions?)(?:[._-]?(?:text|content|hash|template|body|raw|value))?',
   },
   {
     rule: 'text',
     why: 'Free text; it may hold content and has no bound.',
-    pattern: '(?:.*[._-])?(?:query|question|answer|utterance|search[._-]?(?:term|query)|query[._-]?text|(?:input|output)[._-]?(?:text|messages?|content)|generated[._-]?text|(?:response|request|message|chunk|feedback)[._-]?(?:text|body|content)|snippet|transcript|tool[._-]?(?:arguments|args|input|output|result))|messages?|content|text|body|documents?|summary|comment|reply',
+    pattern: '(?:.*[._-]|user|search|db|sql)?(?:query|question|answer|utterance)(?:[._-]?text)?|.*(?:search[._-]?term|(?:input|output|response|request|message|chunk|feedback|generated)[._-]?(?:text|messages?|content|body)|tool[._-]?(?:arguments|args|input|output|result))|(?:.*[._-])?(?:snippet|transcript)|messages?|content|text|body|documents?|summary|comment|reply',
   },
   {
     rule: 'error_text',
     why: 'Error texts echo what was sent and have no bound; error types are codes and are kept.',
-    pattern: '(?:.*[._-])?(?:(?:error|err|exception|failure|status|warning)[._-]?(?:message|msg|text|details?|description|stack|stacktrace|trace)|stack[._-]?trace|backtrace|traceback)',
+    pattern: '.*(?:error|exception|failure|status|warning)[._-]?(?:message|msg|text|details?|description|stack|stacktrace|trace)|(?:.*[._-])?err[._-]?(?:message|msg|text)|.*(?:stack[._-]?trace|backtrace|traceback)',
   },
   {
     rule: 'credential',
     why: 'A secret, or a stable stand-in for a person.',
-    pattern: '(?:.*[._-])?(?:(?:hashed[._-]?)?api[._-]?key(?:[._-]?(?:alias|hash|id|name))?|key[._-]?hash|secret|password|passwd|authorization|(?:auth|access|refresh|id|bearer)[._-]?token|bearer|cookie|jwt|credentials?)',
+    pattern: '.*api[._-]?key(?:[._-]?(?:alias|hash|id|name))?|.*(?:key[._-]?hash|password|passwd|authorization|(?:auth|access|refresh|bearer)[._-]?token|(?:client|app|shared)[._-]?secret|cookie)|(?:.*[._-])?(?:id[._-]?token|bearer|jwt|credentials?)',
   },
   {
-    rule: 'url',
-    why: 'Query strings and paths hold identifiers and text; routes are bounded and are kept as http.route.',
-    pattern: '(?:.*[._-])?(?:url|uri|url[._-]?(?:full|path|query|fragment)|http[._-]?target|query[._-]?string|referr?er|user[._-]?agent(?:[._-]?original)?)',
+    rule: 'web',
+    why: 'Query strings hold search terms and keys, and a user agent tells people apart; routes are kept as http.route.',
+    pattern: '.*(?:url|http)[._-]?(?:full|query|fragment|target)|http[._-]?url|.*query[._-]?string|.*referr?er|.*user[._-]?agent(?:[._-]?original)?',
   },
 ] as const;
 
@@ -410,6 +410,101 @@ export const TOKEN_BUCKETS: readonly TokenBucket[] = [
   { value: '≤32k', code: 'le32k', upper: 32768 },
   { value: '>32k', code: 'gt32k', upper: Infinity },
 ] as const;
+
+/** What a finish reason in lower case says; an unknown one is no failure. */
+export const FINISH_REASON_OUTCOMES: Readonly<Record<string, Outcome>> = {
+  stop: 'ok',
+  tool_calls: 'ok',
+  function_call: 'ok',
+  end_turn: 'ok',
+  stop_sequence: 'ok',
+  tool_use: 'ok',
+  pause_turn: 'ok',
+  eos_token: 'ok',
+  complete: 'ok',
+  tool_call: 'ok',
+  completed: 'ok',
+  length: 'truncated',
+  max_tokens: 'truncated',
+  max_output_tokens: 'truncated',
+  model_length: 'truncated',
+  model_context_window_exceeded: 'truncated',
+  incomplete: 'truncated',
+  repetition: 'truncated',
+  content_filter: 'refused',
+  content_filtered: 'refused',
+  guardrail_intervened: 'refused',
+  refusal: 'refused',
+  safety: 'refused',
+  recitation: 'refused',
+  blocklist: 'refused',
+  prohibited_content: 'refused',
+  spii: 'refused',
+  image_safety: 'refused',
+  language: 'refused',
+  error_toxic: 'refused',
+  abort: 'cancelled',
+  aborted: 'cancelled',
+  cancelled: 'cancelled',
+  canceled: 'cancelled',
+  user_cancel: 'cancelled',
+  timeout: 'timeout',
+  error: 'error',
+  failed: 'error',
+  error_limit: 'error',
+  malformed_function_call: 'error',
+  malformed_model_output: 'error',
+  malformed_tool_use: 'error',
+  unexpected_tool_call: 'error',
+  too_many_tool_calls: 'error',
+  other: 'error',
+  network_error: 'error',
+} as const;
+
+/** What the last part of an error type in lower case says; an unknown one is an error. */
+export const ERROR_TYPE_OUTCOMES: Readonly<Record<string, Outcome>> = {
+  '408': 'timeout',
+  '499': 'cancelled',
+  '504': 'timeout',
+  timeout: 'timeout',
+  timeouterror: 'timeout',
+  apitimeouterror: 'timeout',
+  timeoutexception: 'timeout',
+  readtimeout: 'timeout',
+  readtimeouterror: 'timeout',
+  connecttimeout: 'timeout',
+  connecttimeouterror: 'timeout',
+  sockettimeoutexception: 'timeout',
+  httptimeoutexception: 'timeout',
+  headerstimeouterror: 'timeout',
+  bodytimeouterror: 'timeout',
+  deadline_exceeded: 'timeout',
+  deadlineexceeded: 'timeout',
+  deadlineexceedederror: 'timeout',
+  etimedout: 'timeout',
+  esockettimedout: 'timeout',
+  und_err_connect_timeout: 'timeout',
+  und_err_headers_timeout: 'timeout',
+  und_err_body_timeout: 'timeout',
+  cancelled: 'cancelled',
+  canceled: 'cancelled',
+  cancellederror: 'cancelled',
+  cancelederror: 'cancelled',
+  cancelledexception: 'cancelled',
+  cancellationexception: 'cancelled',
+  aborterror: 'cancelled',
+  abort: 'cancelled',
+  aborted: 'cancelled',
+  apiuseraborterror: 'cancelled',
+  clientdisconnect: 'cancelled',
+  client_disconnected: 'cancelled',
+  content_filter: 'refused',
+  contentfilterfinishreasonerror: 'refused',
+  content_policy_violation: 'refused',
+  contentpolicyviolationerror: 'refused',
+  responsibleaipolicyviolation: 'refused',
+  guardrail_intervened: 'refused',
+} as const;
 
 /** A name of METRICS. */
 export type MetricName =
@@ -1616,6 +1711,8 @@ export interface LogClassRule {
   readonly numeric?: { readonly group: number; readonly operator: '>=' | '<='; readonly value: number };
   /** The stage once lines of this rule come more often than that on one host or job. */
   readonly escalate?: { readonly stage: LogStage; readonly perMinute: number };
+  /** A line that the rule matches. */
+  readonly example: string;
 }
 
 /** Rules that classify lines of GPUs and engines; the first that matches gives the class. */
@@ -1629,6 +1726,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'DeepSpeed, SageMaker FSDP',
     needles: ['pytorch allocator cache flushes'],
     regex: '(\\d+) pytorch allocator cache flushes since last step',
+    example: '[2026-01-12 09:14:02,118] [WARNING] [stage3.py:2236:step] 3 pytorch allocator cache flushes since last step.',
   },
   {
     id: 'mem.kv_usage_high/vllm',
@@ -1640,6 +1738,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     needles: ['GPU KV cache usage: '],
     regex: 'GPU KV cache usage: (\\d+(?:\\.\\d+)?)%',
     numeric: { group: 1, operator: '>=', value: 90 },
+    example: 'Engine 000: Avg prompt throughput: 640.0 tokens/s, Avg generation throughput: 91.2 tokens/s, Running: 22 reqs, Waiting: 7 reqs, GPU KV cache usage: 96.8%, Prefix cache hit rate: 28.0%',
   },
   {
     id: 'mem.kv_usage_high/sglang',
@@ -1651,6 +1750,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     needles: ['Decode batch,'],
     regex: 'Decode batch,.*?token usage: (\\d\\.\\d+)',
     numeric: { group: 1, operator: '>=', value: 0.95 },
+    example: '[2026-01-12 09:14:02] Decode batch, #running-req: 58, #token: 81100, token usage: 0.99, cuda graph: False, gen throughput (token/s): 2410.12, #queue-req: 11',
   },
   {
     id: 'mem.kv_preempt/vllm_v0',
@@ -1661,6 +1761,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'vLLM V0',
     needles: ['is preempted by PreemptionMode'],
     regex: 'Sequence group (\\S+)\\s+is preempted by PreemptionMode\\.(RECOMPUTE|SWAP)',
+    example: 'WARNING 01-12 09:14:02 scheduler.py:1057 Sequence group 7 is preempted by PreemptionMode.RECOMPUTE mode because there is not enough KV cache space.',
   },
   {
     id: 'mem.kv_retract/sglang',
@@ -1672,6 +1773,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     needles: ['KV cache pool is full'],
     regex: 'KV cache pool is full\\. Retract requests\\..*?#retracted_reqs: (\\d+)',
     escalate: { stage: 'imminent', perMinute: 1 },
+    example: '[2026-01-12 09:14:02] KV cache pool is full. Retract requests. #retracted_reqs: 2, #new_tokens_gained: 512, #new_token_ratio: 0.1020 -> 0.3611',
   },
   {
     id: 'mem.kv_no_free_cell/llama_cpp',
@@ -1682,6 +1784,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'llama.cpp server, Ollama',
     needles: ['failed to find free space in the KV cache'],
     regex: 'failed to find free space in the KV cache',
+    example: 'srv  update_slots: failed to find free space in the KV cache, retrying with smaller batch size, i = 0, n_batch = 256, ret = 1',
   },
   {
     id: 'ctx.shift/llama_cpp',
@@ -1692,6 +1795,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'llama.cpp with --context-shift, Ollama',
     needles: ['slot context shift'],
     regex: 'slot context shift, n_keep = (\\d+), n_left = (\\d+), n_discard = (\\d+)',
+    example: 'slot   operator(): id  0 | task 37335 | slot context shift, n_keep = 4, n_left = 4091, n_discard = 2045',
   },
   {
     id: 'ctx.overflow/llama_cpp',
@@ -1702,6 +1806,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'llama.cpp server',
     needles: ['exceeds the available context size'],
     regex: 'exceeds the available context size',
+    example: 'the request exceeds the available context size, try increasing it',
   },
   {
     id: 'serve.overloaded/tgi',
@@ -1712,6 +1817,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'TGI router',
     needles: ['Model is overloaded'],
     regex: 'Model is overloaded',
+    example: '{"error":"Model is overloaded","error_type":"overloaded"}',
   },
   {
     id: 'mem.kv_headroom_low/vllm',
@@ -1723,6 +1829,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     needles: ['Available KV cache memory: '],
     regex: 'Available KV cache memory: (-?\\d+(?:\\.\\d+)?) GiB',
     numeric: { group: 1, operator: '<=', value: 0 },
+    example: '(EngineCore pid=412) INFO gpu_worker.py:440 Available KV cache memory: -2.81 GiB',
   },
   {
     id: 'gpu.row_remap_pending/xid_63',
@@ -1733,6 +1840,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'NVIDIA driver, Xid 63',
     needles: ['NVRM: Xid'],
     regex: 'NVRM: Xid \\((?:PCI:)?[0-9a-f:.]+\\)(?::[^:]*)?: 63,',
+    example: "[430954.532443] NVRM: Xid (PCI:0000:52:00): 63, pid='<unknown>', name=<unknown>, Row Remapper: New row (0x0000000018f31d80) marked for remapping, reset gpu to activate.",
   },
   {
     id: 'gpu.ecc_sbe_rate/xid_92',
@@ -1743,6 +1851,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'NVIDIA driver, Xid 92',
     needles: ['NVRM: Xid'],
     regex: 'NVRM: Xid \\((?:PCI:)?[0-9a-f:.]+\\)(?::[^:]*)?: 92,',
+    example: "NVRM: Xid (PCI:0000:52:00): 92, pid='<unknown>', name=<unknown>, High single-bit ECC error rate",
   },
   {
     id: 'mem.torch_oom/torch',
@@ -1753,6 +1862,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'PyTorch allocator',
     needles: ['out of memory. Tried to allocate'],
     regex: '(?:torch(?:\\.cuda)?\\.OutOfMemoryError|OutOfMemoryError)?:?\\s*(CUDA|HIP|XPU) out of memory\\. Tried to allocate ([\\d.]+) ([KMG]i?B)',
+    example: 'torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 64.00 MiB. GPU 0 has a total capacity of 79.25 GiB of which 11.38 MiB is free.',
   },
   {
     id: 'mem.kv_pool_oom/sglang',
@@ -1761,8 +1871,9 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     stage: 'imminent',
     role: 'cause',
     source: 'SGLang',
-    needles: ['out of memory. Try to lower your batch size'],
-    regex: '(?:Prefill |Decode )?out of memory\\. Try to lower your batch size',
+    needles: ['ut of memory. Try to lower your batch size'],
+    regex: '[Oo]ut of memory\\. Try to lower your batch size',
+    example: 'Prefill out of memory. Try to lower your batch size.',
   },
   {
     id: 'mem.kv_pool_leak/sglang',
@@ -1773,6 +1884,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'SGLang',
     needles: ['memory leak detected!'],
     regex: '(?:token_to_kv_pool_allocator|req_to_token_pool) memory leak detected!',
+    example: 'ValueError: token_to_kv_pool_allocator memory leak detected! self.max_total_num_tokens=15000000, available_size=15000002',
   },
   {
     id: 'mem.context_exceeded_all_slots/llama_cpp',
@@ -1783,6 +1895,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'llama.cpp server',
     needles: ['Context size has been exceeded'],
     regex: 'Context size has been exceeded',
+    example: '{"error":{"code":500,"message":"Context size has been exceeded.","type":"server_error"}}',
   },
   {
     id: 'mem.nccl_cuda_oom/nccl',
@@ -1793,6 +1906,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'NCCL, RCCL',
     needles: ['Failed to CUDA', 'Cuda failure'],
     regex: "(?:Failed to CUDA (?:calloc async|calloc|malloc|host alloc) (\\d+) bytes|Cuda failure 2 'out of memory'|Cuda failure 'out of memory')",
+    example: 'NCCL WARN Failed to CUDA calloc 536870912 bytes',
   },
   {
     id: 'gpu.ecc_dbe/xid_48',
@@ -1803,6 +1917,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'NVIDIA driver, Xid 48',
     needles: ['NVRM: Xid'],
     regex: 'NVRM: Xid \\((?:PCI:)?[0-9a-f:.]+\\)(?::[^:]*)?: 48,',
+    example: "[4012.509105] NVRM: Xid (PCI:0000:52:00): 48, pid='<unknown>', name=<unknown>, An uncorrectable double bit error (DBE) has been detected on GPU",
   },
   {
     id: 'gpu.ecc_contained/xid_94',
@@ -1813,6 +1928,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'NVIDIA driver, Xid 94',
     needles: ['NVRM: Xid'],
     regex: 'NVRM: Xid \\((?:PCI:)?[0-9a-f:.]+\\)(?::[^:]*)?: 94,',
+    example: "[430954.533994] NVRM: Xid (PCI:0000:52:00): 94, pid='<unknown>', name=<unknown>, Contained: SM (0x1). RST: No, D-RST: No",
   },
   {
     id: 'gpu.row_remap_failed/xid_64',
@@ -1823,6 +1939,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'NVIDIA driver, Xid 64',
     needles: ['NVRM: Xid'],
     regex: 'NVRM: Xid \\((?:PCI:)?[0-9a-f:.]+\\)(?::[^:]*)?: 64,',
+    example: 'NVRM: Xid (PCI:0000:04:00): 64, Failed to persist row remap table',
   },
   {
     id: 'gpu.nvlink/xid_nvlink',
@@ -1833,6 +1950,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'NVIDIA driver, Xid 74, 144-150, 155',
     needles: ['NVRM: Xid'],
     regex: 'NVRM: Xid \\((?:PCI:)?[0-9a-f:.]+\\)(?::[^:]*)?: (74|14[4-9]|150|155),',
+    example: "[449410.332316] NVRM: Xid (PCI:0003:00:00): 74, pid='<unknown>', name=<unknown>, NVLink: fatal error detected on link 14(0x0, 0x0, 0x10000, 0x0, 0x0, 0x0, 0x0)",
   },
   {
     id: 'gpu.recovery_action/xid_154',
@@ -1843,6 +1961,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'NVIDIA driver, Xid 154',
     needles: ['NVRM: Xid'],
     regex: 'NVRM: Xid \\((?:PCI:)?[0-9a-f:.]+\\)(?::[^:]*)?: 154, GPU recovery action changed from 0x\\w+ \\(([^)]+)\\) to 0x\\w+ \\(([^)]+)\\)',
+    example: '[171167.621162] NVRM: Xid (PCI:0009:01:00): 154, GPU recovery action changed from 0x0 (None) to 0x4 (Drain and Reset)',
   },
   {
     id: 'mem.startup_refused/vllm_budget',
@@ -1853,6 +1972,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'vLLM at its start',
     needles: ['on startup is less than desired GPU memory'],
     regex: 'Free memory on device (?:(\\S+) )?\\(([\\d.]+)/([\\d.]+) GiB\\) on startup is less than desired GPU memory\\s+utilization \\(([\\d.]+), ([\\d.]+) GiB\\)',
+    example: 'ValueError: Free memory on device cuda:0 (12.18/23.56 GiB) on startup is less than desired GPU memory utilization (0.92, 21.67 GiB).',
   },
   {
     id: 'mem.startup_refused/vllm_kv_empty',
@@ -1863,6 +1983,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'vLLM at its start',
     needles: ['No available memory for the cache blocks'],
     regex: 'No available memory for the cache blocks',
+    example: 'ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization` when initializing the engine.',
   },
   {
     id: 'mem.startup_refused/vllm_sequence',
@@ -1873,6 +1994,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'vLLM at its start',
     needles: ['is larger than the available KV cache'],
     regex: 'KV cache is needed, which is larger than the available KV cache\\s+memory \\((-?[\\d.]+) GiB\\)',
+    example: 'ValueError: 10.00 GiB KV cache is needed, which is larger than the available KV cache memory (1.25 GiB).',
   },
   {
     id: 'mem.startup_refused/vllm_warmup',
@@ -1883,6 +2005,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'vLLM at its start',
     needles: ['out of memory occurred when warming up'],
     regex: 'CUDA out of memory occurred when warming up (sampler|pooler)',
+    example: 'RuntimeError: CUDA out of memory occurred when warming up sampler with 256 dummy requests.',
   },
   {
     id: 'mem.startup_refused/sglang',
@@ -1893,6 +2016,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'SGLang at its start',
     needles: ['Not enough memory. Please try to increase'],
     regex: 'Not enough memory\\. Please try to increase --mem-fraction-static',
+    example: 'RuntimeError: Not enough memory. Please try to increase --mem-fraction-static. Current value: mem_fraction_static=0.25',
   },
   {
     id: 'mem.startup_refused/tgi',
@@ -1903,6 +2027,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'TGI at its start',
     needles: ['Not enough memory to handle'],
     regex: 'Not enough memory to handle (?:`?max_total_tokens=(\\d+)`?|(\\d+) prefill tokens)',
+    example: 'RuntimeError: Not enough memory to handle 4096 prefill tokens. You need to decrease `--max-batch-prefill-tokens`',
   },
   {
     id: 'mem.cuda_malloc_oom/ggml',
@@ -1920,6 +2045,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
       'hipErrorOutOfMemory',
     ],
     regex: '(?:cudaMalloc|hipMalloc) failed: out of memory|CUDA error: out of memory|CUDA failed with error out of memory|CUDA_ERROR_OUT_OF_MEMORY|CUBLAS_STATUS_ALLOC_FAILED|hipErrorOutOfMemory',
+    example: 'E ggml_backend_cuda_buffer_type_alloc_buffer: allocating 13285.50 MiB on device 0: cudaMalloc failed: out of memory',
   },
   {
     id: 'mem.host_oom/kernel',
@@ -1930,6 +2056,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'Linux kernel',
     needles: ['ut of memory: Kill', 'oom-kill:constraint'],
     regex: '(?:Memory cgroup out of memory|Out of memory): Kill(?:ed)? process (\\d+),? \\(([^)]+)\\)|oom-kill:constraint=(CONSTRAINT_\\w+)',
+    example: '[337533.314412] Memory cgroup out of memory: Killed process 23793 (leaker) total-vm:2623712kB, anon-rss:506500kB, file-rss:1268kB, shmem-rss:0kB',
   },
   {
     id: 'mem.host_oom/kubelet',
@@ -1940,6 +2067,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'kubelet',
     needles: ['System OOM encountered', 'OOMKilled'],
     regex: 'System OOM encountered, victim process: ([^,]+), pid: (\\d+)|\\bOOMKilled\\b',
+    example: 'Warning  SystemOOM   3m57s  kubelet  System OOM encountered, victim process: stress-ng-vm, pid: 3103923',
   },
   {
     id: 'gpu.illegal_access/cuda',
@@ -1955,6 +2083,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
       'Memory access fault by GPU',
     ],
     regex: 'an illegal memory access was encountered|cudaErrorIllegalAddress|hipErrorIllegalAddress|Memory access fault by GPU node-\\d+',
+    example: 'torch.AcceleratorError: CUDA error: an illegal memory access was encountered',
   },
   {
     id: 'gpu.page_fault/xid_31',
@@ -1965,6 +2094,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'NVIDIA driver, Xid 13, 31',
     needles: ['NVRM: Xid'],
     regex: 'NVRM: Xid \\((?:PCI:)?[0-9a-f:.]+\\)(?::[^:]*)?: (13|31),',
+    example: 'NVRM: Xid (PCI:0000:3f:00): 31, pid=2038, name=python, Ch 00000010, intr 00000000. MMU Fault: ENGINE GRAPHICS',
   },
   {
     id: 'gpu.ecc_uncontained/xid_95',
@@ -1975,6 +2105,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'NVIDIA driver, Xid 95, 140, 171, 172',
     needles: ['NVRM: Xid'],
     regex: 'NVRM: Xid \\((?:PCI:)?[0-9a-f:.]+\\)(?::[^:]*)?: (95|140|171|172),',
+    example: "NVRM: Xid (PCI:0000:52:00): 95, pid='<unknown>', name=<unknown>, Uncontained: SM (0x1). RST: Yes, D-RST: No",
   },
   {
     id: 'gpu.off_bus/xid_79',
@@ -1985,6 +2116,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'NVIDIA driver, Xid 79',
     needles: ['NVRM: Xid', 'GPU has fallen off the bus', 'fallen off the bus and is not responding'],
     regex: 'NVRM: Xid \\((?:PCI:)?[0-9a-f:.]+\\)(?::[^:]*)?: 79,|GPU has fallen off the bus|fallen off the bus and is not responding',
+    example: "[111111111.111] NVRM: Xid (PCI:0000:05:00): 79, pid='<unknown>', name=<unknown>, GPU has fallen off the bus.",
   },
   {
     id: 'gpu.gsp_timeout/xid_119',
@@ -1995,6 +2127,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'NVIDIA driver, Xid 62, 109, 119, 120',
     needles: ['NVRM: Xid'],
     regex: 'NVRM: Xid \\((?:PCI:)?[0-9a-f:.]+\\)(?::[^:]*)?: (119|120|62|109),',
+    example: 'NVRM: Xid (PCI:0000:9b:00): 119, pid=4012, name=python, Timeout after 6s of waiting for RPC response from GPU4 GSP!',
   },
   {
     id: 'gpu.channel_killed/xid_43',
@@ -2005,6 +2138,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'NVIDIA driver, Xid 43, 45',
     needles: ['NVRM: Xid'],
     regex: 'NVRM: Xid \\((?:PCI:)?[0-9a-f:.]+\\)(?::[^:]*)?: (43|45),',
+    example: 'NVRM: Xid (PCI:0000:38:00): 43, pid=2924364, name=pt_main_thread, Ch 00000008',
   },
   {
     id: 'comm.watchdog_timeout/torch',
@@ -2015,6 +2149,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'torch ProcessGroupNCCL',
     needles: ['Watchdog caught collective operation timeout'],
     regex: 'Watchdog caught collective operation timeout: WorkNCCL\\(SeqNum=(\\d+), OpType=(\\w+)',
+    example: '[Rank 0] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=1, OpType=BROADCAST, NumelIn=1024, NumelOut=1024, Timeout(ms)=600000) ran for 600081 milliseconds before timing out.',
   },
   {
     id: 'comm.nccl_error/torch',
@@ -2025,6 +2160,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'torch.distributed',
     needles: ['NCCL error in: ', 'ncclUnhandledCudaError'],
     regex: 'NCCL error in: .*?(unhandled cuda error|unhandled system error|internal error|remote process exited)|ncclUnhandledCudaError: Call to CUDA function failed',
+    example: 'torch.distributed.DistBackendError: NCCL error in: ProcessGroupNCCL.cpp:3356, unhandled cuda error, NCCL version 2.26.2',
   },
   {
     id: 'engine.dead/vllm',
@@ -2040,6 +2176,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
       'EngineCore failed to start',
     ],
     regex: 'EngineDeadError|EngineCore encountered an issue\\. See stack trace|Engine core initialization failed|EngineCore failed to start',
+    example: 'vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. See stack trace (above) for the root cause.',
   },
   {
     id: 'engine.dead/tgi',
@@ -2050,6 +2187,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'TGI launcher',
     needles: ['Shard ', 'Webserver Crashed'],
     regex: 'Shard (\\d+) (?:crashed|failed to start)|Shard process was signaled to shutdown with signal (\\d+)|Webserver Crashed',
+    example: 'Shard process was signaled to shutdown with signal 9',
   },
   {
     id: 'engine.dead/ollama',
@@ -2060,6 +2198,7 @@ export const LOG_CLASS_RULES: readonly LogClassRule[] = [
     source: 'Ollama',
     needles: ['llama-server process has terminated', 'model runner has unexpectedly stopped'],
     regex: 'llama-server process has terminated|model runner has unexpectedly stopped',
+    example: 'llama-server process has terminated: exit status 1: cudaMalloc failed: out of memory',
   },
 ] as const;
 
