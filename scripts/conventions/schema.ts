@@ -43,6 +43,7 @@ const metricShape = {
         unit: text.optional(),
         factor: z.number().positive().optional(),
         labels: labels.optional(),
+        only: z.record(z.string(), z.array(text).min(1)).optional(),
       }),
     )
     .default([]),

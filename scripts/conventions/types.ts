@@ -48,6 +48,8 @@ export interface OtelMetric {
   readonly factor?: number;
   /** Labels that follow from which metric it was. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** Only series whose attribute has one of these values say the same; absent where all do. */
+  readonly only?: Readonly<Record<string, readonly string[]>>;
 }`,
   },
   MetricType: { needs: [], source: `export type MetricType = 'counter' | 'gauge' | 'histogram';` },

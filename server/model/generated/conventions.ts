@@ -563,6 +563,8 @@ export interface OtelMetric {
   readonly factor?: number;
   /** Labels that follow from which metric it was. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** Only series whose attribute has one of these values say the same; absent where all do. */
+  readonly only?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** A metric of the contract. */
@@ -654,7 +656,10 @@ export const METRICS: Readonly<Record<MetricName, MetricSpec>> = {
     labels: ['outcome', 'token_bucket'],
     otel: [
       { name: 'gen_ai.server.request.duration' },
-      { name: 'gen_ai.client.operation.duration' },
+      {
+        name: 'gen_ai.client.operation.duration',
+        only: { 'gen_ai.operation.name': ['chat', 'generate_content', 'text_completion'] },
+      },
       { name: 'gen_ai.client.inference.duration' },
     ],
     buckets: [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92],
@@ -669,7 +674,10 @@ export const METRICS: Readonly<Record<MetricName, MetricSpec>> = {
     help: "Tokens of a request by type, from the provider's usage where it is given.",
     labels: ['token_type', 'estimated'],
     otel: [
-      { name: 'gen_ai.client.token.usage' },
+      {
+        name: 'gen_ai.client.token.usage',
+        only: { 'gen_ai.operation.name': ['chat', 'generate_content', 'text_completion'] },
+      },
       { name: 'gen_ai.client.inference.operation.input_tokens', labels: { token_type: 'input' } },
       { name: 'gen_ai.client.inference.operation.output_tokens', labels: { token_type: 'output' } },
     ],
@@ -865,9 +873,7 @@ export const METRICS: Readonly<Record<MetricName, MetricSpec>> = {
     unit: 'J',
     help: 'Energy that a GPU has used.',
     labels: ['gpu', 'uuid', 'node'],
-    otel: [
-      { name: 'hw.energy' },
-    ],
+    otel: [],
     fleet: true,
     informational: false,
   },
@@ -971,9 +977,7 @@ export const METRICS: Readonly<Record<MetricName, MetricSpec>> = {
     unit: 'W',
     help: 'Power that the board draws.',
     labels: ['gpu', 'uuid', 'node'],
-    otel: [
-      { name: 'hw.power' },
-    ],
+    otel: [],
     aggregation: 'sum',
     fleet: true,
     informational: false,
@@ -995,9 +999,7 @@ export const METRICS: Readonly<Record<MetricName, MetricSpec>> = {
     unit: 'Cel',
     help: 'Temperature of the GPU.',
     labels: ['gpu', 'uuid', 'node'],
-    otel: [
-      { name: 'hw.temperature' },
-    ],
+    otel: [],
     aggregation: 'max',
     fleet: false,
     informational: false,
