@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import type { Labels } from '../model/index.ts';
+import type { Labels, MetricType } from '../model/index.ts';
 import { LabelIndex } from './label-index.ts';
 import { createLogReader } from './log-reader.ts';
 import { createMetricReader } from './metric-reader.ts';
@@ -53,6 +53,8 @@ export interface Store {
   aggregateInputs(): Promise<StoredAggregateInput[]>;
   /** The labels of the stored series, by number. */
   storedSeries(): Promise<Labels[]>;
+  /** Name and type of every metric whose metadata is stored. */
+  storedMetadata(): Promise<{ metric: string; type: MetricType }[]>;
   /** Bytes of the data directory. */
   diskBytes(): number;
   /** Commits what waits and closes the files. */
@@ -106,6 +108,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     lastSamples: (sinceMs) => readLastSamples(reading, sinceMs),
     aggregateInputs: () => readAggregateInputs(reading),
     storedSeries: () => readLabelSets(reading, 'series', 0),
+    storedMetadata: () => readMetadataTypes(reading),
     diskBytes: () => directoryBytes(options.directory),
     async close() {
       await writer.close();
@@ -168,6 +171,16 @@ async function readLabelSets(connection: DuckDBConnection, table: string, from: 
 async function restoreRegistry(connection: DuckDBConnection, table: string, registry: Registry): Promise<void> {
   const sets = await readLabelSets(connection, table, 0);
   for (let id = 0; id < sets.length; id++) registry.restore(id, sets[id]);
+}
+
+async function readMetadataTypes(connection: DuckDBConnection): Promise<{ metric: string; type: MetricType }[]> {
+  const out: { metric: string; type: MetricType }[] = [];
+  for await (const chunk of readChunks(connection, 'SELECT metric, type FROM metadata', undefined, undefined)) {
+    for (let row = 0; row < chunk.rowCount; row++) {
+      out.push({ metric: text(chunk, 0, row), type: text(chunk, 1, row) as MetricType });
+    }
+  }
+  return out;
 }
 
 async function readLastSamples(connection: DuckDBConnection, sinceMs: number): Promise<LastSample[]> {

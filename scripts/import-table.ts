@@ -1,0 +1,25 @@
+/**
+ * Which room of `server/` may import which: the house's one table. `import-table.test.ts` holds every file to it, tests
+ * excepted. A room's own folder and npm packages are always allowed; other rooms only through their `index.ts`.
+ */
+export const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
+  model: [],
+  telemetry: ['model'],
+  wire: ['model'],
+  govern: ['model'],
+  store: ['model'],
+  ingest: ['model', 'wire', 'govern', 'store', 'telemetry'],
+  query: ['model', 'store', 'telemetry'],
+  dashboards: ['model', 'query'],
+  simulate: ['model', 'wire'],
+  config: ['model', 'wire', 'govern', 'store', 'ingest', 'query', 'dashboards', 'simulate'],
+  api: ['model', 'telemetry', 'wire', 'govern', 'store', 'ingest', 'query', 'dashboards', 'config'],
+  cmd: ['model', 'telemetry', 'wire', 'govern', 'store', 'ingest', 'query', 'dashboards', 'simulate', 'config', 'api'],
+};
+
+/** Packages that some rooms must never load: the SDK's users install nothing, exporters stay small. */
+export const WORKSPACE_FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
+  sdk: ['server', 'exporters', 'ui'],
+  exporters: ['server', 'ui', '@duckdb/node-api', 'fastify'],
+  ui: ['server', 'sdk', 'exporters', '@duckdb/node-api', 'fastify'],
+};

@@ -1,0 +1,62 @@
+import { BarographError, parseDurationMs } from '../model/index.ts';
+
+/** The parameters of a request, from its query string and a form body together; repeated names keep every value. */
+export class Params {
+  private readonly values: URLSearchParams;
+
+  constructor(values: URLSearchParams) {
+    this.values = values;
+  }
+
+  /** A parameter, or `undefined`. */
+  get(name: string): string | undefined {
+    return this.values.get(name) ?? undefined;
+  }
+
+  /** A parameter that must be there. */
+  required(name: string): string {
+    const value = this.get(name);
+    if (value === undefined || value === '') throw badParameter(name, 'nothing', 'a value');
+    return value;
+  }
+
+  /** Every value of a repeated parameter. */
+  all(name: string): string[] {
+    return this.values.getAll(name);
+  }
+
+  /** A time in milliseconds from Unix seconds (with decimals) or RFC 3339. */
+  time(name: string, fallback: number): number {
+    const text = this.get(name);
+    if (text === undefined || text === '') return fallback;
+    if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return Math.round(Number(text) * 1000);
+    const ms = /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : Number.NaN;
+    if (Number.isNaN(ms)) throw badParameter(name, JSON.stringify(text.slice(0, 40)), 'Unix seconds or RFC 3339');
+    return ms;
+  }
+
+  /** A duration in milliseconds from seconds (with decimals) or a Prometheus duration; `undefined` where absent. */
+  durationMs(name: string): number | undefined {
+    const text = this.get(name);
+    if (text === undefined || text === '') return undefined;
+    if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return Math.round(Number(text) * 1000);
+    try {
+      return parseDurationMs(text);
+    } catch {
+      throw badParameter(name, JSON.stringify(text.slice(0, 40)), 'seconds or a duration such as 15s');
+    }
+  }
+
+  /** A number of items; 0 and absent mean no limit. */
+  limit(name: string): number {
+    const text = this.get(name);
+    if (text === undefined || text === '') return 0;
+    if (!/^\d+$/.test(text)) throw badParameter(name, JSON.stringify(text.slice(0, 40)), 'an integer ≥ 0');
+    return Number(text);
+  }
+}
+
+/** An error about one parameter. */
+export function badParameter(name: string, got: string, accepted: string): BarographError {
+  return new BarographError({ code: 'bad_parameter', status: 400, where: `parameter ${name}`, got, accepted });
+}

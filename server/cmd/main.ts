@@ -1,0 +1,78 @@
+import fs from 'node:fs';
+import { parseArgs } from 'node:util';
+import { parse } from 'yaml';
+import { parseConfig } from '../config/index.ts';
+import { BarographError } from '../model/index.ts';
+import { serve } from './serve.ts';
+import { VERSION } from './version.ts';
+
+const HELP = `barograph ${VERSION}: observability for LLM inference, in one process
+
+  barograph serve [--config FILE] [--data DIR] [--host HOST] [--port PORT] [--log-level LEVEL]
+      Receives Prometheus remote write on /api/v1/write and answers PromQL on /api/v1/query and
+      /api/v1/query_range, all on one port (7070 on 127.0.0.1).
+
+      Send from a Prometheus:      remote_write: [{url: http://127.0.0.1:7070/api/v1/write}]
+      Ask with promtool:           promtool query instant http://127.0.0.1:7070 'up'
+      What was removed or folded:  curl -s http://127.0.0.1:7070/metrics | grep barograph_govern
+
+  barograph --help | --version
+`;
+
+async function main(argv: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: argv,
+    allowPositionals: true,
+    options: {
+      config: { type: 'string' },
+      data: { type: 'string' },
+      host: { type: 'string' },
+      port: { type: 'string' },
+      'log-level': { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+      version: { type: 'boolean' },
+    },
+  });
+  if (values.version) {
+    console.log(VERSION);
+    return 0;
+  }
+  const [command] = positionals;
+  if (values.help || command === undefined) {
+    console.log(HELP);
+    return values.help ? 0 : 2;
+  }
+  if (command !== 'serve') {
+    console.error(`barograph: got the command ${JSON.stringify(command)}, accepted is serve; see barograph --help`);
+    return 2;
+  }
+  const file = values.config === undefined ? {} : ((parse(fs.readFileSync(values.config, 'utf8')) ?? {}) as object);
+  const config = parseConfig(withFlags(file as Record<string, unknown>, values));
+  const running = await serve(config);
+  console.log(`Barograph is ready at ${running.url}`);
+  await new Promise<void>((resolve) => {
+    process.once('SIGINT', resolve);
+    process.once('SIGTERM', resolve);
+  });
+  await running.close();
+  return 0;
+}
+
+/** Flags win over the file. */
+function withFlags(file: Record<string, unknown>, flags: Record<string, string | boolean | undefined>): object {
+  const server = { ...(file.server as object | undefined) } as Record<string, unknown>;
+  if (flags.host !== undefined) server.host = flags.host;
+  if (flags.port !== undefined) server.port = Number(flags.port);
+  const out: Record<string, unknown> = { ...file, server };
+  if (flags.data !== undefined) out.data = flags.data;
+  if (flags['log-level'] !== undefined) out.log_level = flags['log-level'];
+  return out;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const known = error instanceof BarographError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
+  console.error(known ? `barograph: ${(error as Error).message}` : error);
+  process.exitCode = 1;
+}

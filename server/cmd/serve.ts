@@ -1,0 +1,104 @@
+import os from 'node:os';
+import { createHttpServer } from '../api/index.ts';
+import type { Config } from '../config/index.ts';
+import { createGovernor } from '../govern/index.ts';
+import { MetricIngest } from '../ingest/index.ts';
+import { startQueryPool } from '../query/index.ts';
+import { openStore } from '../store/index.ts';
+import { createLogger, OwnMetrics } from '../telemetry/index.ts';
+import { VERSION } from './version.ts';
+
+/** A running program. */
+export interface Running {
+  /** `http://host:port` of the API. */
+  readonly url: string;
+  /** Stops accepting, commits what waits, closes the files. */
+  close(): Promise<void>;
+}
+
+/** Starts everything that a configuration asks for; resolves once it listens. */
+export async function serve(config: Config): Promise<Running> {
+  const log = createLogger(config.log_level);
+  const startedMs = Date.now();
+  const store = await openStore({
+    directory: config.data,
+    memoryMiB: config.store.memory_mib,
+    threads: Math.min(config.store.threads, os.availableParallelism()),
+  });
+  const governor = createGovernor();
+  const metrics = await MetricIngest.open(store, governor, startedMs);
+  const queries = await startQueryPool(store.address, {
+    threads: config.query.threads,
+    maxPending: config.query.max_pending,
+  });
+  const own = ownMetrics({ store, governor, metrics, queries });
+  const app = createHttpServer({
+    prometheus: { queries, version: VERSION, startedMs, seriesCount: () => store.series.size },
+    receivers: { store, metrics, count: own.countRequest },
+    metrics: own.registry,
+    token: config.server.token,
+    maxBodyBytes: config.server.max_body_bytes,
+  });
+  const url = await app.listen({ host: config.server.host, port: config.server.port });
+  log.info({ url, data: config.data, series: store.series.size, startMs: Date.now() - startedMs }, 'listening');
+  let closing: Promise<void> | undefined;
+  return {
+    url,
+    close() {
+      closing ??= (async () => {
+        await app.close();
+        await queries.close();
+        await store.close();
+        log.info('stopped');
+      })();
+      return closing;
+    },
+  };
+}
+
+interface Rooms {
+  readonly store: Awaited<ReturnType<typeof openStore>>;
+  readonly governor: ReturnType<typeof createGovernor>;
+  readonly metrics: MetricIngest;
+  readonly queries: Awaited<ReturnType<typeof startQueryPool>>;
+}
+
+/** Declares the program's own metrics over its rooms. */
+function ownMetrics({ store, governor, metrics, queries }: Rooms) {
+  const registry = new OwnMetrics();
+  const requests = registry.counter('barograph_receiver_requests_total', 'Requests by receiver and HTTP status.');
+  registry.observed('barograph_store_series', 'gauge', 'Series that are stored.', () => [[{}, store.series.size]]);
+  registry.observed('barograph_store_streams', 'gauge', 'Log streams that are stored.', () => [
+    [{}, store.streams.size],
+  ]);
+  registry.observed('barograph_store_rows_total', 'counter', 'Rows committed.', () => [[{}, store.writer.stats.rows]]);
+  registry.observed('barograph_store_commits_total', 'counter', 'Commits by result.', () => [
+    [{ result: 'ok' }, store.writer.stats.commits],
+    [{ result: 'failed' }, store.writer.stats.failedCommits],
+  ]);
+  registry.observed('barograph_store_bytes', 'gauge', 'Bytes of the data directory.', () => [[{}, store.diskBytes()]]);
+  registry.observed('barograph_query_pending', 'gauge', 'Queries in flight or waiting.', () => [[{}, queries.pending]]);
+  registry.observed(
+    'barograph_govern_decisions_total',
+    'counter',
+    'Decisions of the label taxonomy by rule and source.',
+    function* () {
+      for (const { signal, source, rule, action, label, count } of governor.decisions()) {
+        yield [{ signal, source, rule, action, label }, count] as const;
+      }
+    },
+  );
+  registry.observed('barograph_govern_aggregate_inputs', 'gauge', 'Series that are added up into others.', () => [
+    [{}, metrics.stats.inputs],
+  ]);
+  registry.observed(
+    'barograph_govern_aggregate_evicted_total',
+    'counter',
+    'Inputs of aggregation that were forgotten for want of room; totals may be too high by their value.',
+    () => [[{}, metrics.stats.evicted]],
+  );
+  return {
+    registry,
+    countRequest: (receiver: string, status: number) => requests({ receiver, status: String(status) }),
+  };
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { BarographError } from '../model/index.ts';
+
+/** Everything that can be set, with its default. Each room owns its part. */
+export const configSchema = z.strictObject({
+  /** The data directory. */
+  data: z.string().default('barograph-data'),
+  server: z
+    .strictObject({
+      /** The address to listen on. Anything but a loopback address needs `token`. */
+      host: z.string().default('127.0.0.1'),
+      /** The port of the pane, the APIs and the receivers over HTTP. 0 takes a free one. */
+      port: z.int().min(0).max(65535).default(7070),
+      /** A bearer token that every request must carry; required beyond loopback. */
+      token: z.string().min(16).optional(),
+      /** Bytes of a request's body as it arrives, at most. */
+      max_body_bytes: z
+        .int()
+        .min(1024)
+        .default(64 * 1024 * 1024),
+    })
+    .prefault({}),
+  store: z
+    .strictObject({
+      /** Memory that DuckDB may use, MiB. */
+      memory_mib: z.int().min(64).default(1024),
+      /** Threads that DuckDB may use. */
+      threads: z.int().min(1).max(256).default(2),
+    })
+    .prefault({}),
+  query: z
+    .strictObject({
+      /** Worker threads that answer queries. */
+      threads: z.int().min(1).max(64).default(2),
+      /** Queries in flight or waiting, over all threads. */
+      max_pending: z.int().min(1).default(256),
+    })
+    .prefault({}),
+  log_level: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('info'),
+});
+
+/** A complete configuration. */
+export type Config = z.infer<typeof configSchema>;
+
+const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
+
+/**
+ * Completes and checks a configuration.
+ * @throws BarographError `bad_config` naming the key.
+ */
+export function parseConfig(input: unknown): Config {
+  const result = configSchema.safeParse(input);
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    const unknown = issue.code === 'unrecognized_keys' ? `.${issue.keys[0]}` : '';
+    throw new BarographError({
+      code: 'bad_config',
+      status: 500,
+      where: `configuration › ${issue.path.join('.')}${unknown}`,
+      got: issue.message,
+      fix: 'docs/reference/configuration.md lists every key',
+    });
+  }
+  const config = result.data;
+  if (!LOOPBACK.test(config.server.host) && config.server.token === undefined) {
+    throw new BarographError({
+      code: 'bad_config',
+      status: 500,
+      where: 'configuration › server.host',
+      got: `${config.server.host} without server.token`,
+      accepted: 'a loopback address, or a token',
+      fix: 'set server.token (at least 16 characters), so that nobody on the network reads or writes without it',
+    });
+  }
+  return config;
+}
