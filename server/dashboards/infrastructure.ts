@@ -1,0 +1,132 @@
+import type { PanelQuery, PaneRow } from './panel.ts';
+import { ENGINE_LINES, GPU_LABELS } from './panel-parts.ts';
+
+const FROM_GPU = 'the GPU exporter of Barograph, or dcgm-exporter by remote write.';
+const TRACES = { title: 'Slowest requests', kind: 'traces', expr: '{ name = "gateway" }' } as const;
+
+/** A DCGM counter of nanoseconds during which clocks were held down, as a share of the time, by node. */
+function violation(counter: string, reason: string): PanelQuery {
+  return {
+    language: 'promql',
+    expr: `max by (node) (rate(${counter}{$filters}[$__rate_interval])) / 1e9`,
+    legend: reason,
+  };
+}
+
+/**
+ * A bit of DCGM's mask of clock event reasons, 0 or 1, by node. It tells what the counters of nanoseconds can't: that
+ * the hardware itself pulled the clocks down.
+ */
+function reasonBit(bit: number, reason: string): PanelQuery {
+  return {
+    language: 'promql',
+    expr: `max by (node) (floor(DCGM_FI_DEV_CLOCKS_EVENT_REASONS{$filters} / ${bit}) % 2)`,
+    legend: reason,
+  };
+}
+
+/** What the machines do: memory, heat, clocks, saturation. */
+export const INFRASTRUCTURE_ROW: PaneRow = {
+  id: 'infrastructure',
+  title: 'Infrastructure',
+  panels: [
+    {
+      id: 'gpu-memory',
+      title: 'GPU memory, fullest GPU',
+      description: 'Memory in use on the fullest GPU of each type, under the dashed line of what its board has.',
+      kind: 'lines',
+      unit: 'bytes',
+      min: 0,
+      queries: [
+        {
+          language: 'promql',
+          expr: 'max by (gpu_type) (gpu_memory_used_bytes{$filters} or DCGM_FI_DEV_FB_USED{$filters} * 1048576)',
+          legend: '{{gpu_type}}',
+          colorBy: 'gpu_type',
+        },
+        {
+          language: 'promql',
+          expr: 'max by (gpu_type) (gpu_memory_total_bytes{$filters} or DCGM_FI_DEV_FB_TOTAL{$filters} * 1048576 or (DCGM_FI_DEV_FB_USED{$filters} + DCGM_FI_DEV_FB_FREE{$filters}) * 1048576)',
+          legend: '{{gpu_type}} total',
+          colorBy: 'gpu_type',
+          dashed: true,
+        },
+      ],
+      labels: GPU_LABELS,
+      links: [ENGINE_LINES, TRACES],
+      source: `gpu_memory_used_bytes or DCGM_FI_DEV_FB_USED: ${FROM_GPU}`,
+    },
+    {
+      id: 'gpu-temperature',
+      title: 'GPU temperature',
+      description: 'The hottest GPU of each node; clocks fall once a GPU reaches its slowdown temperature.',
+      kind: 'lines',
+      unit: 'celsius',
+      queries: [
+        {
+          language: 'promql',
+          expr: 'max by (node) (gpu_temperature_celsius{$filters} or DCGM_FI_DEV_GPU_TEMP{$filters})',
+          legend: '{{node}}',
+          colorBy: 'node',
+        },
+      ],
+      labels: GPU_LABELS,
+      links: [ENGINE_LINES, TRACES],
+      source: `gpu_temperature_celsius or DCGM_FI_DEV_GPU_TEMP: ${FROM_GPU}`,
+    },
+    {
+      id: 'throttling',
+      title: 'Throttling',
+      description: 'When and why clocks of a node’s GPUs were held down; the stronger the colour, the longer.',
+      kind: 'states',
+      unit: 'ratio',
+      min: 0,
+      max: 1,
+      rowBy: 'node',
+      queries: [
+        {
+          language: 'promql',
+          expr: 'max by (node, reason) (rate(gpu_throttle_seconds_total{$filters}[$__rate_interval]))',
+          legend: '{{reason}}',
+        },
+        violation('DCGM_FI_DEV_THERMAL_VIOLATION', 'thermal'),
+        violation('DCGM_FI_DEV_POWER_VIOLATION', 'power'),
+        violation('DCGM_FI_DEV_BOARD_LIMIT_VIOLATION', 'board_limit'),
+        violation('DCGM_FI_DEV_RELIABILITY_VIOLATION', 'reliability'),
+        reasonBit(8, 'hw_slowdown'),
+        reasonBit(128, 'hw_power_brake'),
+      ],
+      labels: GPU_LABELS,
+      links: [ENGINE_LINES, TRACES],
+      source: `gpu_throttle_seconds_total, DCGM_FI_DEV_*_VIOLATION or DCGM_FI_DEV_CLOCKS_EVENT_REASONS: ${FROM_GPU}`,
+    },
+    {
+      id: 'saturation',
+      title: 'Node saturation',
+      description: 'How busy each node’s busiest GPU is, and (dashed) how full the fullest key-value cache.',
+      kind: 'lines',
+      unit: 'ratio',
+      min: 0,
+      max: 1,
+      thresholds: [{ value: 0.9, label: '90 %' }],
+      queries: [
+        {
+          language: 'promql',
+          expr: 'max by (node) (gpu_sm_active_ratio{$filters} or DCGM_FI_PROF_SM_ACTIVE{$filters} or DCGM_FI_PROF_GR_ENGINE_ACTIVE{$filters})',
+          legend: '{{node}}',
+          colorBy: 'node',
+        },
+        {
+          language: 'promql',
+          expr: 'max(inference_kv_cache_usage_ratio or vllm:kv_cache_usage_perc)',
+          legend: 'KV cache',
+          tone: 'quantile-high',
+          dashed: true,
+        },
+      ],
+      labels: GPU_LABELS,
+      links: [ENGINE_LINES, TRACES],
+      source: `gpu_sm_active_ratio, DCGM_FI_PROF_SM_ACTIVE or DCGM_FI_PROF_GR_ENGINE_ACTIVE: ${FROM_GPU}`,
+    },
+  ],
+};

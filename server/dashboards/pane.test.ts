@@ -1,0 +1,57 @@
+import { parser as logql } from '@grafana/lezer-logql';
+import { parser as promql } from '@prometheus-io/lezer-promql';
+import { describe, expect, test } from 'vitest';
+import { expandQuery } from './expand.ts';
+import { PANE } from './pane.ts';
+
+const panels = [...PANE.rows.flatMap((row) => row.panels), PANE.lane];
+
+test('ids are unique and can stand in a URL', () => {
+  const ids = panels.map((panel) => panel.id);
+  expect(new Set(ids).size).toBe(ids.length);
+  for (const id of ids) expect(id).toMatch(/^[a-z]+(-[a-z]+)*$/);
+});
+
+test('descriptions are one sentence', () => {
+  for (const panel of panels) expect(panel.description).toMatch(/^[A-Z][^.]*\.$/);
+});
+
+describe.each(panels.map((panel) => [panel.id, panel] as const))('%s', (_, panel) => {
+  test.each([[{}], [{ model_version: ['a'], region: ['x', 'y'], gpu_type: ['H100'] }]])(
+    'queries parse with filters %j',
+    (filters) => {
+      const exprs = [
+        ...panel.queries.map(({ language, expr }) => ({ language, expr })),
+        ...panel.links.filter((link) => link.kind === 'logs').map(({ expr }) => ({ language: 'logql' as const, expr })),
+      ];
+      for (const { language, expr } of exprs) {
+        const expanded = expandQuery(expr, language, {
+          filters,
+          labels: panel.labels,
+          stepSeconds: 15,
+          sampleIntervalSeconds: PANE.sampleIntervalSeconds,
+        });
+        expect(expanded).not.toContain('$');
+        expect(errorAt(language === 'promql' ? promql : logql, expanded), expanded).toBeUndefined();
+      }
+    },
+  );
+
+  test('filters only by labels that the pane offers', () => {
+    for (const label of panel.labels) expect(PANE.filterLabels).toContain(label);
+  });
+});
+
+interface Parser {
+  parse(text: string): { iterate(spec: { enter(node: { type: { isError: boolean }; from: number }): void }): void };
+}
+
+function errorAt(parser: Parser, text: string): number | undefined {
+  let position: number | undefined;
+  parser.parse(text).iterate({
+    enter(node) {
+      if (node.type.isError) position ??= node.from;
+    },
+  });
+  return position;
+}

@@ -1,0 +1,24 @@
+import type { AllowedLabel } from './outcomes.ts';
+import type { PanelLink } from './panel.ts';
+
+/** Labels of the contract's own metrics. */
+export const AI_LABELS: readonly AllowedLabel[] = [
+  'model_version',
+  'deployment',
+  'customer_tier',
+  'gpu_type',
+  'region',
+];
+
+/**
+ * Labels of GPU metrics. A GPU knows its type and its place; which model it serves is known only where its exporter joins
+ * the two, and DCGM's `deployment` is the exporter's own.
+ */
+export const GPU_LABELS: readonly AllowedLabel[] = ['gpu_type', 'region'];
+
+/** What an engine or the driver wrote: everything that isn't a structured event. */
+export const ENGINE_LINES: PanelLink = {
+  title: 'Engine lines',
+  kind: 'logs',
+  expr: '{service_name=~".+",$filters} !~ "^[{]"',
+};
