@@ -1,0 +1,194 @@
+import type { Attributes, AttributeValue } from '../model/index.ts';
+import type { ContentFields } from './content-fields.ts';
+import type { Action, DecisionLog, Signal, Source } from './decisions.ts';
+import { byteLength } from './judge-series.ts';
+import type { NameJudge } from './names.ts';
+import type { Policy } from './policy.ts';
+import { isProse } from './prose.ts';
+import { sniffValue } from './sniff.ts';
+
+/** Where an attribute was met, for the counters. */
+export interface Place {
+  readonly signal: Signal;
+  readonly source: Source;
+}
+
+const MAX_DEPTH = 5;
+const URL_NAMES = new Set(['http.target', 'http.url', 'url.full', 'http.request.url']);
+const HAS_SCHEME = /^[a-z][a-z0-9+.-]{1,20}:\/\//i;
+
+/** Removes content, personal data, secrets and oversized values from attributes; identifiers of requests stay. */
+export class AttributeCleaner {
+  private readonly policy: Policy;
+  private readonly names: NameJudge;
+  private readonly decisions: DecisionLog;
+  private readonly fields: ContentFields;
+  private readonly renames: ReadonlyMap<string, string>;
+  private readonly personal: ReadonlySet<string>;
+  private readonly text: ReadonlySet<string>;
+  private readonly descriptions: ReadonlySet<string>;
+
+  constructor(policy: Policy, names: NameJudge, decisions: DecisionLog, fields: ContentFields) {
+    this.policy = policy;
+    this.names = names;
+    this.decisions = decisions;
+    this.fields = fields;
+    this.personal = new Set(policy.personalRules);
+    this.text = new Set(policy.textRules);
+    this.descriptions = new Set(policy.content.descriptions);
+    this.renames = new Map(
+      Object.entries(policy.attributes).flatMap(([name, { was }]) => was.map((old) => [old, name] as const)),
+    );
+  }
+
+  /** The attributes without what is refused; the same object where nothing had to change. */
+  clean(attributes: Attributes, place: Place): Attributes {
+    const names = Object.keys(attributes);
+    const max = this.policy.limits.attributesPerObject;
+    let changed = names.length > max;
+    if (changed) this.decisions.add(place.signal, place.source, 'too_many_attributes', 'truncated', '');
+    const cleaned: [string, AttributeValue][] = [];
+    for (const name of names.slice(0, max)) {
+      const value = this.cleanNamed(name, name, attributes[name], place, 0);
+      const newName = this.renamed(name, attributes, place);
+      if (value !== attributes[name] || newName !== name) changed = true;
+      if (value !== undefined) cleaned.push([newName, value]);
+    }
+    // fromEntries defines its members, so that a name such as __proto__ is one like any other.
+    return changed ? Object.fromEntries(cleaned) : attributes;
+  }
+
+  /** A string value without what is refused, or `undefined`; for values that stand outside attributes. */
+  cleanText(name: string, value: string, place: Place): string | undefined {
+    const cleaned = this.cleanNamed(name, name, value, place, 0);
+    return typeof cleaned === 'string' ? cleaned : undefined;
+  }
+
+  private renamed(name: string, attributes: Attributes, place: Place): string {
+    const newName = this.renames.get(name);
+    if (newName === undefined || Object.hasOwn(attributes, newName)) return name;
+    this.decisions.add(place.signal, place.source, 'attribute_rename', 'renamed', name);
+    return newName;
+  }
+
+  private cleanNamed(
+    name: string,
+    path: string,
+    value: AttributeValue,
+    place: Place,
+    depth: number,
+  ): AttributeValue | undefined {
+    const rule = this.refusedByName(name, path, value);
+    if (rule !== undefined) return this.remove(place, rule, name);
+    return this.cleanValue(name, path, value, place, depth);
+  }
+
+  private refusedByName(name: string, path: string, value: AttributeValue): string | undefined {
+    if (this.renames.has(name) || Object.hasOwn(this.policy.attributes, name)) return undefined;
+    const verdict = this.names.judge(name);
+    switch (verdict.kind) {
+      case 'content':
+        return 'content';
+      case 'unfit':
+        return 'attribute_name';
+      case 'never':
+        if (this.personal.has(verdict.rule)) return verdict.rule;
+        if (this.text.has(verdict.rule) && holdsText(value)) return verdict.rule;
+        break;
+      case 'taxonomy':
+      case 'other':
+        break;
+    }
+    // An attribute within a map is also known by its whole path, as one that was flattened would be.
+    return path !== name && path.length <= 256 && this.names.judge(path).kind === 'content' ? 'content' : undefined;
+  }
+
+  private cleanValue(
+    name: string,
+    path: string,
+    value: AttributeValue,
+    place: Place,
+    depth: number,
+  ): AttributeValue | undefined {
+    if (typeof value === 'string') return this.cleanString(name, value, place);
+    if (value === null || typeof value !== 'object') return value;
+    if (depth >= MAX_DEPTH) return this.remove(place, 'too_deep', name);
+    return Array.isArray(value)
+      ? this.cleanArray(name, path, value, place, depth)
+      : this.cleanMap(path, value, place, depth);
+  }
+
+  private cleanString(name: string, value: string, place: Place): string | undefined {
+    const { attributeBytes } = this.policy.limits;
+    if (value.length * 3 > attributeBytes && byteLength(value) > attributeBytes)
+      return this.remove(place, 'too_long', name);
+    let kept = value;
+    if (URL_NAMES.has(name) || HAS_SCHEME.test(value)) {
+      kept = withoutQuery(value);
+      if (kept !== value) this.decisions.add(place.signal, place.source, 'url_query', 'truncated', name);
+    }
+    const kind = sniffValue(kept, 'personal', name);
+    if (kind !== undefined && !(kind === 'prose' && this.descriptions.has(name)))
+      return this.remove(place, `value_${kind}`, name);
+    if (this.fields.holdsContent(kept)) return this.remove(place, 'content_in_value', name);
+    return kept;
+  }
+
+  private cleanArray(
+    name: string,
+    path: string,
+    values: readonly AttributeValue[],
+    place: Place,
+    depth: number,
+  ): AttributeValue | undefined {
+    const { attributesPerObject, attributeBytes } = this.policy.limits;
+    const strings = values.filter((value) => typeof value === 'string');
+    // A text may come as an array of its words or tokens.
+    if (strings.length >= 3 && isProse(strings.join(' '))) return this.remove(place, 'value_prose', name);
+    if (strings.reduce((sum, value) => sum + value.length, 0) > attributeBytes)
+      return this.remove(place, 'too_long', name);
+    let changed = values.length > attributesPerObject;
+    if (changed) this.decisions.add(place.signal, place.source, 'too_many_elements', 'truncated', name);
+    const cleaned: AttributeValue[] = [];
+    for (const value of values.slice(0, attributesPerObject)) {
+      const kept = this.cleanValue(name, path, value, place, depth + 1);
+      if (kept !== value) changed = true;
+      if (kept !== undefined) cleaned.push(kept);
+    }
+    return changed ? cleaned : (values as AttributeValue[]);
+  }
+
+  private cleanMap(
+    path: string,
+    value: { [key: string]: AttributeValue },
+    place: Place,
+    depth: number,
+  ): AttributeValue {
+    const keys = Object.keys(value).slice(0, this.policy.limits.attributesPerObject);
+    let changed = keys.length < Object.keys(value).length;
+    const cleaned: [string, AttributeValue][] = [];
+    for (const key of keys) {
+      const kept = this.cleanNamed(key, `${path}.${key}`, value[key], place, depth + 1);
+      if (kept !== value[key]) changed = true;
+      if (kept !== undefined) cleaned.push([key, kept]);
+    }
+    return changed ? Object.fromEntries(cleaned) : value;
+  }
+
+  private remove(place: Place, rule: string, name: string, action: Action = 'removed'): undefined {
+    this.decisions.add(place.signal, place.source, rule, action, name);
+    return undefined;
+  }
+}
+
+/** The address without query, fragment and credentials. */
+function withoutQuery(url: string): string {
+  const end = url.search(/[?#]/);
+  return (end < 0 ? url : url.slice(0, end)).replace(/:\/\/[^/\s@]*@/, '://');
+}
+
+function holdsText(value: AttributeValue): boolean {
+  if (typeof value === 'string') return true;
+  if (value === null || typeof value !== 'object') return false;
+  return Object.values(value).some(holdsText);
+}

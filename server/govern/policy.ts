@@ -1,0 +1,137 @@
+import type { MetricType } from '../model/index.ts';
+import type { AggregationRule } from './rule.ts';
+
+/** How a label of the taxonomy is treated; the classes are those of `conventions/labels.yaml`. */
+export type LabelClass = 'allowed' | 'structural' | 'infrastructure';
+
+/** A label of the taxonomy. */
+export interface LabelPolicy {
+  readonly class: LabelClass;
+  /** Distinct values a metric, `undefined` for the default of the class. */
+  readonly budget: number | undefined;
+  /** On the contract's own metrics: the only values; another becomes `other`. */
+  readonly values: readonly string[] | undefined;
+  /** An identifier by nature (a pod, a GPU's UUID), which is judged by its name alone. */
+  readonly opaque: boolean;
+}
+
+/** A name that no metric label or stream label may have, whatever its source. */
+export interface NeverPolicy {
+  readonly rule: string;
+  /** RE2, matched without regard to case against the whole name. */
+  readonly pattern: string;
+}
+
+/** Other names of a label, the preferred first. */
+export interface AliasPolicy {
+  readonly target: string;
+  readonly originals: readonly { readonly name: string; readonly keep: boolean }[];
+  /** Only for metrics whose name begins so; it goes before aliases for every metric. */
+  readonly metricPrefix?: string;
+}
+
+/** What the policy knows of one metric. */
+export interface MetricPolicy {
+  readonly type: MetricType;
+  /** Gauges: how series are joined. */
+  readonly aggregation: AggregationRule | undefined;
+  /** Values of labels on this metric that are narrower than the label's own. */
+  readonly labelValues: Readonly<Record<string, readonly string[]>>;
+  /** Whether it is written on the fleet level too. */
+  readonly fleet: boolean;
+  readonly help: string;
+  readonly unit: string;
+}
+
+/** Attributes and fields that carry content. */
+export interface ContentPolicy {
+  readonly exact: readonly string[];
+  readonly prefixes: readonly string[];
+  /** RE2, against the whole name. */
+  readonly patterns: readonly string[];
+  /** Events whose body and attributes are content as a whole. */
+  readonly events: readonly string[];
+  /** Fields of log lines that carry content in JSON, logfmt and text, beside those above; in lower case, without separators. */
+  readonly logFields: readonly string[];
+  /** Attributes and log fields that are texts by nature (a machine's description, a log's message) and aren't judged as prose. */
+  readonly descriptions: readonly string[];
+}
+
+/** Sizes and numbers; every one is inclusive. */
+export interface GovernLimits {
+  /** Labels of a series that are left after removal, without the metric's name. */
+  readonly labelsPerSeries: number;
+  /** Metric names and label names, in UTF-8 bytes. */
+  readonly nameBytes: number;
+  /** Label values, in UTF-8 bytes. */
+  readonly valueBytes: number;
+  /** String attributes of spans, events, links and resources, and structured metadata, in UTF-8 bytes. */
+  readonly attributeBytes: number;
+  /** Attributes of one span, event, link or resource; metadata entries of one log line. */
+  readonly attributesPerObject: number;
+  readonly eventsPerSpan: number;
+  readonly linksPerSpan: number;
+  /** Log lines, in UTF-8 bytes; longer ones are cut. */
+  readonly logLineBytes: number;
+  /** Distinct values a metric for labels of the taxonomy without a budget of their own. */
+  readonly taxonomyBudget: number;
+  /** The same for infrastructure labels. */
+  readonly infrastructureBudget: number;
+  /** The same for labels that aren't in the taxonomy. */
+  readonly otherBudget: number;
+  /** Distinct label values counted for budgets, of all metrics together. */
+  readonly budgetEntries: number;
+  /** Distinct metric names. */
+  readonly metricNames: number;
+}
+
+/** Everything the governor goes by; plain data. */
+export interface Policy {
+  readonly labels: Readonly<Record<string, LabelPolicy>>;
+  readonly never: readonly NeverPolicy[];
+  readonly aliases: readonly AliasPolicy[];
+  readonly metrics: Readonly<Record<string, MetricPolicy>>;
+  /** Beginnings of the contract's own metric names. */
+  readonly contractPrefixes: readonly string[];
+  /** Labels outside the taxonomy on the contract's own metrics, and on all others. */
+  readonly otherOnContract: 'drop' | 'keep';
+  readonly otherElsewhere: 'drop' | 'keep';
+  /**
+   * Infrastructure labels on the contract's own metrics: `keep` all of them, or only those that conventions list for the
+   * metric (`listed`), which adds replicas up at ingestion.
+   */
+  readonly infrastructureOnContract: 'keep' | 'listed';
+  /** Labels of a `fleet:` series. */
+  readonly fleetLabels: readonly string[];
+  /** Labels listed for a metric in the conventions, for `infrastructureOnContract: 'listed'`. */
+  readonly listedLabels: Readonly<Record<string, readonly string[]>>;
+  /** How gauges of known engines are joined, by metric name. */
+  readonly gaugeRules: Readonly<Record<string, AggregationRule>>;
+  readonly content: ContentPolicy;
+  /** Known attributes without content, by name; `was` lists older names that are renamed. */
+  readonly attributes: Readonly<Record<string, { readonly was: readonly string[] }>>;
+  /** `never` rules whose attributes are removed from spans and log metadata too, because the value is a person or a secret. */
+  readonly personalRules: readonly string[];
+  /** `never` rules whose attributes are removed from spans and log metadata where they hold text. */
+  readonly textRules: readonly string[];
+  /** `never` rules whose stream labels become structured metadata. */
+  readonly requestRules: readonly string[];
+  readonly limits: GovernLimits;
+}
+
+/** Default sizes; labels as in Mimir's limits but for the number, lines as in Loki's. */
+export const DEFAULT_LIMITS: GovernLimits = {
+  labelsPerSeries: 40,
+  nameBytes: 1024,
+  valueBytes: 2048,
+  attributeBytes: 1024,
+  attributesPerObject: 128,
+  eventsPerSpan: 128,
+  linksPerSpan: 128,
+  logLineBytes: 256 * 1024,
+  taxonomyBudget: 64,
+  infrastructureBudget: 20_000,
+  otherBudget: 1000,
+  budgetEntries: 500_000,
+  metricNames: 20_000,
+};
