@@ -8,7 +8,8 @@ import {
   type MetricType,
 } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
-import { decodeWriteRequest, parseSeriesLabels, WriteRequestBatch } from '../wire/index.ts';
+import { decodeWriteRequest, type MetricPoints, parseSeriesLabels, WriteRequestBatch } from '../wire/index.ts';
+import { CLEAN_KEY, PointIngest, type SeriesDoor } from './otlp-metrics.ts';
 import { LeakyRoutes, SeriesRoutes } from './series-routes.ts';
 
 /** What a request came to. */
@@ -21,17 +22,15 @@ export interface IngestOutcome {
 
 /** How far back the store is read at start for the last samples of series, milliseconds. */
 const RESTORE_WINDOW_MS = 6 * 3_600_000;
-/** The key of the clean series among the inputs of an output that others join. */
-const CLEAN_KEY = 0xffffffff;
 
 /**
  * Takes decoded metrics to the store: finds each raw series' route, judges those never seen, adds up what became equal
  * and feeds the fleet level. Synchronous between a request's decoding and its commit, so requests never interleave.
  */
-export class MetricIngest {
-  private readonly store: Store;
-  private readonly governor: Governor;
-  private readonly aggregator: Aggregator;
+export class MetricIngest implements SeriesDoor {
+  readonly store: Store;
+  readonly governor: Governor;
+  readonly aggregator: Aggregator;
   private readonly batch = new WriteRequestBatch();
   private readonly routes = new SeriesRoutes();
   private readonly leaky = new LeakyRoutes();
@@ -42,6 +41,9 @@ export class MetricIngest {
   /** By stored series: its last value and time, from which an output goes on that others join later. */
   private lastValue = new Float64Array(4096);
   private lastMs = new Float64Array(4096);
+  /** By stored series: its slot at the fleet level plus one; 0 where it has none. */
+  private fleetSlotOf = new Uint32Array(4096);
+  private readonly pointIngest = new PointIngest(this);
 
   private constructor(store: Store, governor: Governor) {
     this.store = store;
@@ -70,8 +72,19 @@ export class MetricIngest {
     this.store.writer.assertRoom();
     const { batch } = this;
     decodeWriteRequest(body, batch);
-    for (const metadata of batch.metadata) this.takeMetadata(this.governor.governMetadata(metadata, 'remote_write'));
+    for (const metadata of batch.metadata) {
+      const governed = this.governor.governMetadata(metadata, 'remote_write');
+      if (governed.metric !== '') this.takeMetadata(governed);
+    }
     return this.takeSeries('remote_write');
+  }
+
+  /**
+   * Ingests decoded OTLP metrics; durable once the store commits.
+   * @throws BarographError `overloaded` (nothing was taken).
+   */
+  points(points: MetricPoints): IngestOutcome {
+    return this.pointIngest.take(points);
   }
 
   private takeSeries(source: Source): IngestOutcome {
@@ -96,6 +109,7 @@ export class MetricIngest {
             sampleValue[row],
             sampleBits[2 * row],
             sampleBits[2 * row + 1],
+            0,
           );
         }
       } else {
@@ -129,8 +143,16 @@ export class MetricIngest {
     return { accepted: sampleCount - rejected, rejected, reason };
   }
 
-  /** A sample of a series that needs no change. */
-  private takeClean(id: number, fleetSlot: number, ms: number, value: number, low: number, high: number): void {
+  /** A sample of a series that needs no change; `startMs` is when its counter began, 0 where nobody said. */
+  takeClean(
+    id: number,
+    fleetSlot: number,
+    ms: number,
+    value: number,
+    low: number,
+    high: number,
+    startMs: number,
+  ): void {
     if (id >= this.outputOf.length) this.growSeries(id);
     const output = this.outputOf[id];
     if (output === 0) {
@@ -138,9 +160,9 @@ export class MetricIngest {
       this.lastValue[id] = value;
       this.lastMs[id] = ms;
     } else {
-      this.aggregator.add(this.aggregator.inputByHash(output - 1, CLEAN_KEY, CLEAN_KEY), ms, value, 0);
+      this.aggregator.add(this.aggregator.inputByHash(output - 1, CLEAN_KEY, CLEAN_KEY), ms, value, startMs);
     }
-    if (fleetSlot >= 0) this.aggregator.add(fleetSlot, ms, value, 0);
+    if (fleetSlot >= 0) this.aggregator.add(fleetSlot, ms, value, startMs);
   }
 
   private takeUnseen(source: Source, bytes: Buffer, series: number, from: number, to: number): void {
@@ -164,6 +186,7 @@ export class MetricIngest {
             sampleValue[row],
             sampleBits[2 * row],
             sampleBits[2 * row + 1],
+            0,
           );
         }
         return;
@@ -191,7 +214,7 @@ export class MetricIngest {
     return this.types.get(base) ?? 'unknown';
   }
 
-  private takeMetadata(metadata: MetricMetadata): void {
+  takeMetadata(metadata: MetricMetadata): void {
     const key = JSON.stringify(metadata);
     if (this.metadata.get(metadata.metric) === key) return;
     this.metadata.set(metadata.metric, key);
@@ -200,7 +223,7 @@ export class MetricIngest {
   }
 
   /** The output that is a stored series; one that was written as it came goes on from its last value. */
-  private openOutput(labels: Labels, rule: AggregationRule): number {
+  openOutput(labels: Labels, rule: AggregationRule): number {
     const id = this.store.series.resolve(labels);
     if (id >= this.outputOf.length) this.growSeries(id);
     if (this.outputOf[id] > 0) return this.outputOf[id] - 1;
@@ -212,9 +235,17 @@ export class MetricIngest {
     return output;
   }
 
-  /** The slot with which a stored series feeds the fleet level; it goes on from the series' last sample. */
-  private fleetSlot(output: number, id: number): number {
+  /** The output that a stored series is, or −1 where it is written as it comes. */
+  outputOfSeries(id: number): number {
+    return id < this.outputOf.length ? this.outputOf[id] - 1 : -1;
+  }
+
+  /** The slot with which a stored series feeds the fleet level, one a series; it goes on from the series' last sample. */
+  fleetSlot(output: number, id: number): number {
+    if (id >= this.outputOf.length) this.growSeries(id);
+    if (this.fleetSlotOf[id] > 0) return this.fleetSlotOf[id] - 1;
     const slot = this.aggregator.input(output);
+    this.fleetSlotOf[id] = slot + 1;
     if (id < this.lastMs.length && this.lastMs[id] !== 0) {
       this.aggregator.restoreSlotLast(slot, this.lastValue[id], this.lastMs[id]);
     }
@@ -232,6 +263,9 @@ export class MetricIngest {
     const times = new Float64Array(capacity);
     times.set(this.lastMs);
     this.lastMs = times;
+    const slots = new Uint32Array(capacity);
+    slots.set(this.fleetSlotOf);
+    this.fleetSlotOf = slots;
   }
 
   /** Hands what was added up to the commit that is about to begin. */
@@ -254,13 +288,14 @@ export class MetricIngest {
       this.lastValue[series] = value;
       this.lastMs[series] = timestampMs;
     }
-    const inputs = await store.aggregateInputs();
-    if (inputs.length === 0) return;
     const labels = await store.storedSeries();
+    for (const set of labels) this.governor.rememberSeries(set);
+    const inputs = await store.aggregateInputs();
     for (const input of inputs) {
       const series = labels[input.output];
       if (!series) continue;
-      const verdictRule = this.governor.ruleOf(series, this.typeOf(labelValue(series, METRIC_NAME)));
+      const metric = labelValue(series, METRIC_NAME);
+      const verdictRule = this.governor.ruleOf(metric, this.typeOf(metric));
       if (this.outputOf[input.output] === 0) {
         const last = { value: this.lastValue[input.output], timestampMs: this.lastMs[input.output] };
         const output = this.aggregator.output(input.output, verdictRule, last.timestampMs === 0 ? undefined : last);

@@ -179,3 +179,17 @@ export class LeakyRoutes {
     return this.fleetOutputs[place];
   }
 }
+
+/** A 64-bit hash of a text as two 32-bit halves, with the same mixing as the hash of label bytes. */
+export function hashText(text: string): { hi: number; lo: number } {
+  let a = 0x811c9dc5;
+  let b = 0x9e3779b9;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    a = Math.imul(a ^ unit, 0x01000193);
+    b = Math.imul(b + unit, 0x85ebca6b) ^ (b >>> 13);
+  }
+  a ^= a >>> 15;
+  b ^= b >>> 16;
+  return { lo: Math.imul(a, 0x2c1b3c6d) >>> 0, hi: Math.imul(b ^ a, 0xc2b2ae35) >>> 0 };
+}

@@ -1,0 +1,49 @@
+import type { Governor, Source } from '../govern/index.ts';
+import type { LogEntry } from '../model/index.ts';
+import type { Store } from '../store/index.ts';
+import type { IngestOutcome } from './metric-ingest.ts';
+
+/** The first nanosecond that an int64 can't hold. */
+const END_OF_TIME_NS = 1n << 63n;
+
+/**
+ * Takes decoded log entries to the store: each is governed, its stream found, its line written. Synchronous between a
+ * request's decoding and its commit, so requests never interleave.
+ */
+export class LogIngest {
+  private readonly store: Store;
+  private readonly governor: Governor;
+
+  constructor(store: Store, governor: Governor) {
+    this.store = store;
+    this.governor = governor;
+  }
+
+  /**
+   * Takes in the entries of one request; durable once the store commits.
+   * @param nowNs the time of arrival, nanoseconds since the epoch, for entries without a time of their own.
+   * @throws BarographError `overloaded` (nothing was taken).
+   */
+  take(entries: readonly LogEntry[], source: Source, nowNs: bigint): IngestOutcome {
+    this.store.writer.assertRoom();
+    const { buffer } = this.store.writer;
+    let rejected = 0;
+    let reason: string | undefined;
+    for (const entry of entries) {
+      if (entry.timestampNs < 0n || entry.timestampNs >= END_OF_TIME_NS) {
+        rejected++;
+        reason ??= 'a time outside 1970 to 2262';
+        continue;
+      }
+      const governed = this.governor.governLog(entry, source);
+      if (!governed) {
+        rejected++;
+        reason ??= 'refused by the taxonomy; barograph_govern_decisions_total counts them by rule';
+        continue;
+      }
+      if (governed.timestampNs === 0n) governed.timestampNs = nowNs;
+      buffer.pushLog(this.store.streams.resolve(governed.stream), governed);
+    }
+    return { accepted: entries.length - rejected, rejected, reason };
+  }
+}

@@ -1,0 +1,221 @@
+import type { AggregationRule, Aggregator, Governor, SeriesVerdict } from '../govern/index.ts';
+import {
+  BarographError,
+  type Labels,
+  labelsKey,
+  labelValue,
+  METRIC_NAME,
+  type MetricMetadata,
+  type MetricType,
+  type NativeHistogram,
+} from '../model/index.ts';
+import type { Store } from '../store/index.ts';
+import type { MetricPoints } from '../wire/index.ts';
+import type { IngestOutcome } from './metric-ingest.ts';
+import { hashText, LeakyRoutes } from './series-routes.ts';
+
+/** What the way for metrics shares with the protocols whose series come as label sets; `MetricIngest` implements it. */
+export interface SeriesDoor {
+  readonly store: Store;
+  readonly governor: Governor;
+  readonly aggregator: Aggregator;
+  /** A sample of a series that needs no change. `low` and `high` are the halves of the value's bits. */
+  takeClean(id: number, fleetSlot: number, ms: number, value: number, low: number, high: number, startMs: number): void;
+  /** The output of the aggregator that is a stored series; one that was written as it came goes on from its last value. */
+  openOutput(labels: Labels, rule: AggregationRule): number;
+  /** The output that a stored series is, or −1 where it is written as it comes. */
+  outputOfSeries(id: number): number;
+  /** The slot with which a stored series feeds the fleet level. */
+  fleetSlot(output: number, id: number): number;
+  takeMetadata(metadata: MetricMetadata): void;
+}
+
+type PointSeries = MetricPoints['series'][number];
+
+/** Where the points of one series of a request go. */
+type PointRoute =
+  | { readonly kind: 'clean'; readonly id: number; readonly fleetSlot: number }
+  /** `hi` and `lo` are the hash of the raw labels; an output of −1 is none. */
+  | { readonly kind: 'joined'; output: number; fleetOutput: number; hi: number; lo: number }
+  /** Increases, which go to the outputs as they are. */
+  | { readonly kind: 'delta'; output: number; fleetOutput: number }
+  | { readonly kind: 'refused'; readonly message: string };
+
+/** Clean series whose route is remembered by their labels, at most; past it the memory starts anew. */
+const MAX_REMEMBERED = 200_000;
+/** The key of the clean series among the inputs of an output that others join. */
+export const CLEAN_KEY = 0xffffffff;
+
+/**
+ * Takes metrics that come as label sets (OTLP) through governance and aggregation. Routes of clean series are remembered
+ * by their labels; those of series from which something was removed in a table of fixed size, so a leak can't fill memory.
+ */
+export class PointIngest {
+  private readonly door: SeriesDoor;
+  private readonly clean = new Map<string, PointRoute>();
+  private readonly leaky = new LeakyRoutes();
+
+  constructor(door: SeriesDoor) {
+    this.door = door;
+  }
+
+  /**
+   * Takes in the points of one request; durable once the store commits.
+   * @throws BarographError `overloaded` (nothing was taken).
+   */
+  take(points: MetricPoints): IngestOutcome {
+    const { door } = this;
+    door.store.writer.assertRoom();
+    for (const metadata of points.metadata) {
+      const governed = door.governor.governMetadata(metadata, 'otlp');
+      if (governed.metric !== '') door.takeMetadata(governed);
+    }
+    const routes = points.series.map((series) => this.routeOf(series));
+    let rejected = points.rejectedPoints;
+    let reason = points.rejectedMessage === '' ? undefined : points.rejectedMessage;
+    const refuse = (message: string): void => {
+      rejected++;
+      reason ??= message;
+    };
+    const words = new Uint32Array(points.value.buffer, points.value.byteOffset, points.value.length * 2);
+    for (let i = 0; i < points.pointCount; i++) {
+      const route = routes[points.pointSeries[i]];
+      if (route.kind === 'refused') refuse(route.message);
+      else this.takePoint(route, points, words, i);
+    }
+    for (const { series, timestampMs, startMs, histogram } of points.histograms) {
+      const route = routes[series];
+      if (route.kind === 'refused') refuse(route.message);
+      else this.takeHistogram(route, timestampMs, startMs, histogram);
+    }
+    this.takeExemplars(points, routes);
+    const total = points.pointCount + points.histograms.length + points.rejectedPoints;
+    return { accepted: total - rejected, rejected, reason };
+  }
+
+  private takePoint(
+    route: Exclude<PointRoute, { kind: 'refused' }>,
+    points: MetricPoints,
+    words: Uint32Array,
+    i: number,
+  ): void {
+    const { door } = this;
+    const ms = points.timestampMs[i];
+    const value = points.value[i];
+    const startMs = points.startMs[i];
+    switch (route.kind) {
+      case 'clean':
+        door.takeClean(route.id, route.fleetSlot, ms, value, words[2 * i], words[2 * i + 1], startMs);
+        return;
+      case 'joined':
+        for (const output of [route.output, route.fleetOutput]) {
+          if (output < 0) continue;
+          door.aggregator.add(door.aggregator.inputByHash(output, route.hi, route.lo), ms, value, startMs);
+        }
+        return;
+      case 'delta':
+        door.aggregator.addDelta(route.output, ms, value);
+        if (route.fleetOutput >= 0) door.aggregator.addDelta(route.fleetOutput, ms, value);
+        return;
+    }
+  }
+
+  private takeHistogram(
+    route: Exclude<PointRoute, { kind: 'refused' }>,
+    ms: number,
+    startMs: number,
+    histogram: NativeHistogram,
+  ): void {
+    const { aggregator, store } = this.door;
+    switch (route.kind) {
+      case 'clean': {
+        const output = this.door.outputOfSeries(route.id);
+        if (output < 0) store.writer.buffer.pushHistogram(route.id, ms, histogram);
+        else aggregator.addHistogram(aggregator.inputByHash(output, CLEAN_KEY, CLEAN_KEY), ms, histogram, startMs);
+        if (route.fleetSlot >= 0) aggregator.addHistogram(route.fleetSlot, ms, histogram, startMs);
+        return;
+      }
+      case 'joined':
+        for (const output of [route.output, route.fleetOutput]) {
+          if (output < 0) continue;
+          aggregator.addHistogram(aggregator.inputByHash(output, route.hi, route.lo), ms, histogram, startMs);
+        }
+        return;
+      case 'delta':
+        aggregator.addHistogramDelta(route.output, ms, histogram);
+        if (route.fleetOutput >= 0) aggregator.addHistogramDelta(route.fleetOutput, ms, histogram);
+        return;
+    }
+  }
+
+  /** Exemplars of a joined series belong to the series that it became. */
+  private takeExemplars(points: MetricPoints, routes: readonly PointRoute[]): void {
+    const { governor, store } = this.door;
+    for (const { series, exemplar } of points.exemplars) {
+      const route = routes[series];
+      if (route.kind === 'refused') continue;
+      const { labels: raw, type } = points.series[series];
+      const verdict = route.kind === 'clean' ? undefined : governor.judgeSeries(raw, type, 'otlp');
+      if (verdict?.kind === 'refuse') continue;
+      const id = route.kind === 'clean' ? route.id : store.series.resolve((verdict as { labels: Labels }).labels);
+      const labels = governor.governExemplar(exemplar.labels, 'otlp');
+      store.writer.buffer.pushExemplar(id, { ...exemplar, labels });
+    }
+  }
+
+  /** Where a series' points go; judged once for a clean series, and never kept for a leaking one. */
+  private routeOf(series: PointSeries): PointRoute {
+    const isDelta = series.temporality === 'delta';
+    const key = labelsKey(series.labels);
+    if (!isDelta) {
+      const known = this.clean.get(key);
+      if (known) return known;
+    }
+    const { hi, lo } = hashText(key);
+    try {
+      const place = this.leaky.find(hi, lo);
+      if (place >= 0 && !isDelta) {
+        return { kind: 'joined', output: this.leaky.output(place), fleetOutput: this.leaky.fleetOutput(place), hi, lo };
+      }
+      const verdict = this.door.governor.judgeSeries(series.labels, series.type, 'otlp');
+      return this.open(series, verdict, key, { hi, lo });
+    } catch (error) {
+      // One series that finds no room is refused; the rest of the request goes on.
+      if (error instanceof BarographError) return { kind: 'refused', message: error.message };
+      throw error;
+    }
+  }
+
+  private open(
+    series: PointSeries,
+    verdict: SeriesVerdict,
+    key: string,
+    { hi, lo }: { hi: number; lo: number },
+  ): PointRoute {
+    const { door } = this;
+    if (verdict.kind === 'refuse') return { kind: 'refused', message: verdict.message };
+    const fleetOutput = verdict.fleet ? door.openOutput(verdict.fleet.labels, verdict.fleet.rule) : -1;
+    if (series.temporality === 'delta') {
+      const rule = verdict.kind === 'aggregate' ? verdict.rule : this.ruleOf(verdict.labels, series.type);
+      const fleetRule = verdict.fleet?.rule ?? 'counter';
+      if (rule !== 'counter' || fleetRule !== 'counter') {
+        return { kind: 'refused', message: 'delta temporality of a metric that is no counter; send it cumulative' };
+      }
+      return { kind: 'delta', output: door.openOutput(verdict.labels, rule), fleetOutput };
+    }
+    if (verdict.kind === 'aggregate') {
+      const output = door.openOutput(verdict.labels, verdict.rule);
+      this.leaky.set(hi, lo, output, fleetOutput);
+      return { kind: 'joined', output, fleetOutput, hi, lo };
+    }
+    const id = door.store.series.resolve(verdict.labels);
+    const route: PointRoute = { kind: 'clean', id, fleetSlot: fleetOutput < 0 ? -1 : door.fleetSlot(fleetOutput, id) };
+    if (this.clean.size >= MAX_REMEMBERED) this.clean.clear();
+    this.clean.set(key, route);
+    return route;
+  }
+
+  private ruleOf(labels: Labels, type: MetricType): AggregationRule {
+    return this.door.governor.ruleOf(labelValue(labels, METRIC_NAME), type);
+  }
+}
