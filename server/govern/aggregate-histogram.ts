@@ -1,5 +1,5 @@
 import { CUSTOM_BUCKETS_SCHEMA, type NativeHistogram } from '../model/index.ts';
-import { addHistograms, boundBuckets, histogramChange, histogramIncrease } from './histogram-sum.ts';
+import { addHistograms, addInPlace, boundBuckets, histogramChange, histogramIncrease } from './histogram-sum.ts';
 
 /** The last histogram of an input. */
 interface KnownHistogram {
@@ -14,7 +14,9 @@ interface KnownHistogram {
 /** A change of an output that waits for the next drain. */
 interface HistogramPoint {
   readonly timestampMs: number;
-  change: NativeHistogram | undefined;
+  change: NativeHistogram;
+  /** Whether `change` was made here, so that its counts may be added to in place. */
+  isOwn: boolean;
 }
 
 /** Points of one output at most; past it a change joins the nearest one. */
@@ -87,7 +89,7 @@ export class HistogramAggregator {
     for (const [output, points] of this.waiting) {
       let total = this.totals.get(output);
       for (const point of points) {
-        const sum = total && point.change ? addHistograms(total, point.change) : (point.change ?? total);
+        const sum = total ? addHistograms(total, point.change) : point.change;
         if (!sum) {
           this.incompatible++;
           continue;
@@ -140,13 +142,16 @@ export class HistogramAggregator {
     if (at < points.length && (points[at].timestampMs === timestampMs || points.length >= MAX_POINTS_PER_OUTPUT)) {
       this.join(points[at], change);
     } else if (points.length >= MAX_POINTS_PER_OUTPUT) this.join(points[points.length - 1], change);
-    else points.splice(at, 0, { timestampMs, change });
+    else points.splice(at, 0, { timestampMs, change, isOwn: false });
   }
 
   private join(point: HistogramPoint, change: NativeHistogram): void {
-    const sum = point.change ? addHistograms(point.change, change) : change;
-    if (sum) point.change = sum;
-    else this.incompatible++;
+    const inPlace = point.isOwn ? addInPlace(point.change, change) : undefined;
+    const sum = inPlace ?? addHistograms(point.change, change);
+    if (sum) {
+      point.change = sum;
+      point.isOwn = true;
+    } else this.incompatible++;
   }
 }
 

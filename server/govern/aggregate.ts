@@ -171,7 +171,9 @@ export class Aggregator {
     inputs.time[slot] = timestampMs;
     if (startMs > 0) inputs.start[slot] = startMs;
     inputs.markChanged(slot);
-    this.points.amount[this.pointAt(output, timestampMs)] += increase;
+    // The point comes first, because making one may replace the arrays.
+    const point = this.pointAt(output, timestampMs);
+    this.points.amount[point] += increase;
   }
 
   /** Takes in an increase that the sender computed itself. Only for outputs with the rule `counter`. */
@@ -180,7 +182,8 @@ export class Aggregator {
       if (!Number.isNaN(delta)) this.unusable++;
       return;
     }
-    this.points.amount[this.pointAt(output, timestampMs)] += delta;
+    const point = this.pointAt(output, timestampMs);
+    this.points.amount[point] += delta;
   }
 
   /** Takes in one native histogram: increases for the rule `counter`, else the sum of the inputs' last ones. */
@@ -298,7 +301,8 @@ export class Aggregator {
     inputs.markChanged(slot);
     this.alive[output] += living ? 0 : 1;
     this.applyChange(output, timestampMs, isLatest, old, value, living);
-    this.points.alive[this.pointAt(output, timestampMs)] += living ? 0 : 1;
+    const point = this.pointAt(output, timestampMs);
+    this.points.alive[point] += living ? 0 : 1;
   }
 
   /** Brings a gauge's current value and its point at `timestampMs` up to date with one input's change. */

@@ -14,11 +14,15 @@ export interface Place {
 }
 
 const MAX_DEPTH = 5;
+const MAX_HARMLESS = 20_000;
+const MAX_HARMLESS_CHARACTERS = 64;
 const URL_NAMES = new Set(['http.target', 'http.url', 'url.full', 'http.request.url']);
 const HAS_SCHEME = /^[a-z][a-z0-9+.-]{1,20}:\/\//i;
 
 /** Removes content, personal data, secrets and oversized values from attributes; identifiers of requests stay. */
 export class AttributeCleaner {
+  /** Short values that were found clean lately, whatever their attribute; the same few codes stand in every span. */
+  private harmless = new Set<string>();
   private readonly policy: Policy;
   private readonly names: NameJudge;
   private readonly decisions: DecisionLog;
@@ -119,11 +123,23 @@ export class AttributeCleaner {
   }
 
   private cleanString(name: string, value: string, place: Place): string | undefined {
+    if (this.harmless.has(value)) return value;
+    const cleaned = this.judgeString(name, value, place);
+    const isShort = value.length <= MAX_HARMLESS_CHARACTERS;
+    // A question mark is judged by the attribute's name, so such a value isn't harmless everywhere.
+    if (cleaned === value && isShort && !value.includes('?') && !this.descriptions.has(name)) {
+      if (this.harmless.size >= MAX_HARMLESS) this.harmless = new Set();
+      this.harmless.add(value);
+    }
+    return cleaned;
+  }
+
+  private judgeString(name: string, value: string, place: Place): string | undefined {
     const { attributeBytes } = this.policy.limits;
     if (value.length * 3 > attributeBytes && byteLength(value) > attributeBytes)
       return this.remove(place, 'too_long', name);
     let kept = value;
-    if (URL_NAMES.has(name) || HAS_SCHEME.test(value)) {
+    if (HAS_SCHEME.test(value) || (URL_NAMES.has(name) && value.includes('?'))) {
       kept = withoutQuery(value);
       if (kept !== value) this.decisions.add(place.signal, place.source, 'url_query', 'truncated', name);
     }

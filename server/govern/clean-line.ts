@@ -1,4 +1,5 @@
 import type { ContentFields } from './content-fields.ts';
+import { statusCode } from './error-text.ts';
 import { byteLength } from './judge-series.ts';
 import type { NameJudge } from './names.ts';
 import type { Policy } from './policy.ts';
@@ -13,6 +14,7 @@ export interface CleanedLine {
   readonly wasTruncated: boolean;
 }
 
+const SPEAKING = /\b(?:i|me|my|mine|you|your|yours|please|tell|write|explain)\b|\?/i;
 const MAX_DEPTH = 16;
 /** Longer lines are cut before they are looked at as a whole. */
 const MAX_PARSED_CHARACTERS = 4 * 1024 * 1024;
@@ -28,6 +30,7 @@ export class LineCleaner {
   private readonly fields: ContentFields;
   private readonly personal: ReadonlySet<string>;
   private readonly texts: ReadonlySet<string>;
+  private readonly errorNeedles: readonly string[];
 
   constructor(policy: Policy, names: NameJudge, fields: ContentFields) {
     this.limits = policy.limits;
@@ -35,6 +38,7 @@ export class LineCleaner {
     this.fields = fields;
     this.personal = new Set(policy.personalRules);
     this.texts = new Set(policy.content.descriptions);
+    this.errorNeedles = policy.content.errorNeedles;
   }
 
   clean(line: string): CleanedLine {
@@ -98,9 +102,7 @@ export class LineCleaner {
     const kept: [string, Json][] = [];
     for (const [name, member] of Object.entries(value)) {
       const memberPath = path === '' ? name : `${path}.${name}`;
-      const rule = this.refuses(name, memberPath, member);
-      const cleaned = rule === undefined ? this.cleanJson(member, name, memberPath, removals, depth + 1) : undefined;
-      if (rule !== undefined) removals.push({ rule, field: name });
+      const cleaned = this.cleanMember(name, memberPath, member, removals, depth + 1);
       if (cleaned !== member) changed = true;
       if (cleaned !== undefined) kept.push([name, cleaned]);
     }
@@ -123,6 +125,34 @@ export class LineCleaner {
     return cleaned.every((value, i) => value === values[i]) ? values : cleaned.filter((value) => value !== undefined);
   }
 
+  private cleanMember(name: string, path: string, value: Json, removals: Removals, depth: number): Json | undefined {
+    if (typeof value === 'string' && this.isErrorText(name, path)) return this.cleanErrorText(value, name, removals);
+    const rule = this.refuses(name, path, value);
+    if (rule === undefined) return this.cleanJson(value, name, path, removals, depth);
+    removals.push({ rule, field: name });
+    return undefined;
+  }
+
+  private isErrorText(name: string, path: string): boolean {
+    if (path === 'error.message' || path === 'exception.message') return true;
+    if (this.texts.has(name)) return false;
+    const verdict = this.names.judge(name);
+    return verdict.kind === 'never' && verdict.rule === 'error_text';
+  }
+
+  /**
+   * Error texts echo what was sent, so of most only a code stays. Those that the log classes know are kept, because
+   * they are what an incident is found by, unless they speak to or of a person.
+   */
+  private cleanErrorText(value: string, name: string, removals: Removals): string | undefined {
+    const isKnown = this.errorNeedles.some((needle) => value.includes(needle)) && !SPEAKING.test(value);
+    if (isKnown) return this.cleanJsonText(value, name, removals, true);
+    const code = statusCode(value);
+    if (code === value) return value;
+    removals.push({ rule: 'error_text', field: name });
+    return code === '' ? undefined : code;
+  }
+
   /** The rule that refuses a member, by its name; numbers and flags aren't content. */
   private refuses(name: string, path: string, value: Json): string | undefined {
     const verdict = this.names.judge(name);
@@ -134,19 +164,18 @@ export class LineCleaner {
     return path !== name && path.length <= 256 && this.names.judge(path).kind === 'content' ? 'content' : undefined;
   }
 
-  private cleanJsonText(value: string, key: string, removals: Removals): string | undefined {
+  private cleanJsonText(
+    value: string,
+    key: string,
+    removals: Removals,
+    isText = key === '' || this.texts.has(key),
+  ): string | undefined {
     const scrubbed = this.cleanJsonLine(value, removals) ?? this.cleanTextLine(value, removals);
     const kind = scrubbed.length < 5 ? undefined : sniffValue(scrubbed, 'personal', key);
     // A log's message is a sentence by nature, and so are the texts of errors.
-    if (kind === undefined || kind === 'card' || (kind === 'prose' && this.isText(key))) return scrubbed;
+    if (kind === undefined || kind === 'card' || (kind === 'prose' && isText)) return scrubbed;
     removals.push({ rule: `value_${kind}`, field: key });
     return undefined;
-  }
-
-  private isText(key: string): boolean {
-    if (key === '' || this.texts.has(key)) return true;
-    const verdict = this.names.judge(key);
-    return verdict.kind === 'never' && verdict.rule === 'error_text';
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Attributes, Span, SpanEvent, SpanLink } from '../model/index.ts';
 import type { AttributeCleaner, Place } from './clean-attributes.ts';
 import type { DecisionLog, Source } from './decisions.ts';
+import { statusCode } from './error-text.ts';
 import type { Policy } from './policy.ts';
 import { isProse } from './prose.ts';
 import { sniffValue } from './sniff.ts';
@@ -110,23 +111,6 @@ export class SpanCleaner {
     if (own !== traceState) this.decisions.add('traces', place.source, 'trace_state', 'truncated', '');
     return own;
   }
-}
-
-const ERROR_CLASS =
-  /^((?:[A-Za-z_]\w{0,40}\.){0,6}[A-Z]\w{0,60}(?:Error|Exception|Timeout|Warning|Failure|Interrupt|Exit|Cancelled|Canceled))\b/;
-const STATUS_WORD = /^([A-Z][A-Z0-9]{1,24}(?:_[A-Z0-9]{1,24}){0,5})(?![A-Za-z])/;
-const WORD_CODE = /^[a-z][a-z0-9]{1,24}(?:[_.-][a-z0-9]{1,24}){0,4}$/i;
-const HTTP_CODE = /(?:^|\b(?:code|status|http(?:\/\d(?:\.\d)?)?)\W{0,4})([1-5]\d\d)\b/i;
-
-/** The code that a status message begins with or holds (an error class, a gRPC or HTTP status), or `''`. */
-export function statusCode(message: string): string {
-  const head = message.slice(0, 256);
-  const errorClass = ERROR_CLASS.exec(head)?.[1];
-  if (errorClass !== undefined && sniffValue(errorClass, 'identity') === undefined) return errorClass;
-  if (head.length <= 64 && WORD_CODE.test(head) && sniffValue(head, 'identity') === undefined) return head;
-  const word = STATUS_WORD.exec(head)?.[1];
-  if (word?.includes('_') && sniffValue(word, 'identity') === undefined) return word;
-  return HTTP_CODE.exec(head)?.[1] ?? '';
 }
 
 function operationOf(attributes: Attributes): string {

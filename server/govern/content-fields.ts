@@ -1,3 +1,4 @@
+import { nextField } from './field-site.ts';
 import type { NameJudge } from './names.ts';
 import type { Policy } from './policy.ts';
 
@@ -5,12 +6,6 @@ const MAX_CACHED_FIELDS = 10_000;
 
 /** Fields that are text by the taxonomy but say what happened in a log line. */
 const LOG_TEXT = new Set(['message', 'msg', 'log', 'error', 'err', 'exception', 'summary', 'comment', 'detail']);
-
-/** Stems of the names of content fields; a text without any of them isn't looked through. */
-const HINT =
-  /prompt|message|content|complet|input|output|response|request_?b|text|quer|question|answer|argument|instruct|generat|reason|think|choice|delta|body|payload|json_?data|token_?ids|embed|conversation|history|document|passage|snippet|transcript|utteranc|reply|tool|function|stop|thread|variable|result/i;
-
-const FIELD = /([A-Za-z_][\w.$-]{0,80})(\\?["'`])?\s{0,4}[:=]/g;
 
 /** Knows which fields of log lines and of structured texts carry content. */
 export class ContentFields {
@@ -25,11 +20,6 @@ export class ContentFields {
     this.textRules = new Set(policy.textRules.filter((rule) => rule !== 'error_text'));
   }
 
-  /** Whether a text can't hold a content field, by a look at it that costs little. */
-  isClear(text: string): boolean {
-    return !HINT.test(text);
-  }
-
   /** Whether a field carries content by its name, in any spelling; `a.b.content` goes by its last part too. */
   isContent(field: string): boolean {
     const known = this.verdicts.get(field);
@@ -42,12 +32,8 @@ export class ContentFields {
 
   /** Whether a text is a structure (JSON, a repr, fields) with a content field that isn't empty. */
   holdsContent(text: string): boolean {
-    if (text.length < 6 || this.isClear(text)) return false;
-    FIELD.lastIndex = 0;
-    for (let found = FIELD.exec(text); found !== null; found = FIELD.exec(text)) {
-      if (found[2] !== undefined || text[FIELD.lastIndex - 1] === '=') {
-        if (this.isContent(found[1]) && FIELD.lastIndex < text.length) return true;
-      }
+    for (let site = nextField(text, 0); site; site = nextField(text, site.start)) {
+      if ((site.isQuoted || site.isAssigned) && site.start < text.length && this.isContent(site.name)) return true;
     }
     return false;
   }

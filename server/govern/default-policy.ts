@@ -8,6 +8,7 @@ import {
   INFRASTRUCTURE_LABELS,
   LABEL_ALIASES,
   type LabelSpec,
+  LOG_CLASS_RULES,
   METRICS,
   type MetricName,
   NEVER_LABELS,
@@ -118,6 +119,7 @@ function conventionsContent(): ContentPolicy {
     events: CONTENT_EVENTS.map(({ name }) => name),
     logFields: LOG_CONTENT_FIELDS,
     descriptions: DESCRIPTIONS,
+    errorNeedles: [...new Set(LOG_CLASS_RULES.flatMap(({ needles }) => needles))],
   };
 }
 
@@ -158,5 +160,5 @@ const LOG_CONTENT_FIELDS: readonly string[] = [
 const DESCRIPTIONS: readonly string[] = [
   ...['os.description', 'process.runtime.description', 'host.cpu.model.name', 'hw.model', 'gpu_type'],
   ...['message', 'msg', 'log', 'event', 'error', 'err', 'exception', 'exc_info', 'stack', 'stacktrace', 'stack_trace'],
-  ...['traceback', 'detail', 'details', 'hint', 'error_message', 'warning', 'reason'],
+  ...['traceback', 'detail', 'details', 'hint', 'warning', 'reason'],
 ];

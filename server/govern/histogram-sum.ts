@@ -10,12 +10,33 @@ interface Buckets {
   readonly counts: Float64Array;
 }
 
+const NO_BUCKETS: Buckets = { indices: new Int32Array(0), counts: new Float64Array(0) };
+
 /**
  * The sum of two histograms at the coarser of their schemas and the wider of their zero buckets; `undefined` where one
  * has custom bounds and the other hasn't.
  */
 export function addHistograms(a: NativeHistogram, b: NativeHistogram): NativeHistogram | undefined {
   return combine(a, b, 1);
+}
+
+/**
+ * Adds to the counts of a histogram that nobody else holds, and returns it with its new totals; `undefined`, with nothing
+ * done, where the two don't have the very same buckets.
+ */
+export function addInPlace(own: NativeHistogram, other: NativeHistogram): NativeHistogram | undefined {
+  if (own.schema !== other.schema || own.schema === CUSTOM_BUCKETS_SCHEMA) return undefined;
+  if (own.zeroThreshold !== other.zeroThreshold) return undefined;
+  if (!equalIndices(own.positiveIndices, other.positiveIndices)) return undefined;
+  if (!equalIndices(own.negativeIndices, other.negativeIndices)) return undefined;
+  for (let i = 0; i < own.positiveCounts.length; i++) own.positiveCounts[i] += other.positiveCounts[i];
+  for (let i = 0; i < own.negativeCounts.length; i++) own.negativeCounts[i] += other.negativeCounts[i];
+  return {
+    ...own,
+    zeroCount: own.zeroCount + other.zeroCount,
+    count: own.count + other.count,
+    sum: own.sum + other.sum,
+  };
 }
 
 /**
@@ -28,7 +49,7 @@ export function histogramIncrease(now: NativeHistogram, before: NativeHistogram)
   if (now.zeroThreshold < before.zeroThreshold) return undefined;
   const difference = combine(now, before, -1);
   if (!difference || difference.zeroCount < 0) return undefined;
-  if (difference.positiveCounts.some(isNegative) || difference.negativeCounts.some(isNegative)) return undefined;
+  if (hasNegative(difference.positiveCounts) || hasNegative(difference.negativeCounts)) return undefined;
   return difference;
 }
 
@@ -95,6 +116,13 @@ function mergeBuckets(
   rightCounts: Float64Array,
   sign: number,
 ): Buckets {
+  if (leftIndices.length === 0 && rightIndices.length === 0) return NO_BUCKETS;
+  if (equalIndices(leftIndices, rightIndices)) {
+    // The states of one series nearly always have the same buckets; an empty one may stay.
+    const counts = new Float64Array(leftCounts.length);
+    for (let i = 0; i < counts.length; i++) counts[i] = leftCounts[i] + sign * rightCounts[i];
+    return { indices: leftIndices, counts };
+  }
   const indices = new Int32Array(leftIndices.length + rightIndices.length);
   const counts = new Float64Array(indices.length);
   let length = 0;
@@ -183,11 +211,10 @@ function combineCustom(a: NativeHistogram, b: NativeHistogram, sign: 1 | -1): Na
     sum: left.sum + sign * right.sum,
     counterResetHint: 'unknown' as const,
   };
-  const none = { indices: new Int32Array(0), counts: new Float64Array(0) };
   return withBuckets(
     totals,
     mergeBuckets(left.positiveIndices, left.positiveCounts, right.positiveIndices, right.positiveCounts, sign),
-    none,
+    NO_BUCKETS,
   );
 }
 
@@ -214,6 +241,13 @@ function equalBounds(a: Float64Array, b: Float64Array): boolean {
   return a.length === b.length && a.every((bound, i) => bound === b[i]);
 }
 
+function equalIndices(a: Int32Array, b: Int32Array): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
 function withBuckets(histogram: NativeHistogram, positive: Buckets, negative: Buckets): NativeHistogram {
   return {
     ...histogram,
@@ -224,6 +258,7 @@ function withBuckets(histogram: NativeHistogram, positive: Buckets, negative: Bu
   };
 }
 
-function isNegative(count: number): boolean {
-  return count < 0;
+function hasNegative(counts: Float64Array): boolean {
+  for (let i = 0; i < counts.length; i++) if (counts[i] < 0) return true;
+  return false;
 }

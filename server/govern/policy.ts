@@ -55,6 +55,8 @@ export interface ContentPolicy {
   readonly logFields: readonly string[];
   /** Attributes and log fields that are texts by nature (a machine's description, a log's message) and aren't judged as prose. */
   readonly descriptions: readonly string[];
+  /** Pieces of the errors that log classes know; an error's text with one of them is kept in a log line. */
+  readonly errorNeedles: readonly string[];
 }
 
 /** Sizes and numbers; every one is inclusive. */

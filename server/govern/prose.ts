@@ -37,12 +37,36 @@ export type Expectation = 'code' | 'name';
  * characters on. Looks at the first 1,000 characters.
  */
 export function isProse(text: string, expected: Expectation = 'code'): boolean {
-  if (text.length < 8 && !NON_LATIN_RUN.test(text)) return false;
   const start = text.length > 1000 ? text.slice(0, 1000) : text;
-  const parts = start.split(/\s+/).filter((part) => part !== '');
-  if (isSentence(parts, start, expected)) return true;
-  if (NON_LATIN_RUN.test(start)) return true;
-  return isSlugOfWords(start);
+  // Most values are plain codes: one look at the characters tells that none of the searches below can find anything.
+  let blanks = 0;
+  let separators = 0;
+  let isAscii = true;
+  for (let i = 0; i < start.length; i++) {
+    const kind = CHARACTER_KIND[Math.min(start.charCodeAt(i), 128)];
+    if (kind === BLANK) blanks++;
+    else if (kind === SEPARATOR) separators++;
+    else if (kind === BEYOND_ASCII) isAscii = false;
+  }
+  if (blanks >= 2 || !isAscii) {
+    if (isSentence(start.split(/\s+/).filter(isNotEmpty), start, expected)) return true;
+    if (!isAscii && NON_LATIN_RUN.test(start)) return true;
+  }
+  return separators >= 3 && isSlugOfWords(start);
+}
+
+const BLANK = 1;
+const SEPARATOR = 2;
+const BEYOND_ASCII = 3;
+
+/** By character code; 128 stands for everything beyond ASCII. */
+const CHARACTER_KIND = new Uint8Array(129);
+for (const blank of ' \t\n\r\f\v') CHARACTER_KIND[blank.charCodeAt(0)] = BLANK;
+for (const separator of '_-+./%') CHARACTER_KIND[separator.charCodeAt(0)] = SEPARATOR;
+CHARACTER_KIND[128] = BEYOND_ASCII;
+
+function isNotEmpty(part: string): boolean {
+  return part !== '';
 }
 
 function isSentence(parts: readonly string[], text: string, expected: Expectation): boolean {

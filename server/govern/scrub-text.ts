@@ -1,12 +1,10 @@
 import type { ContentFields } from './content-fields.ts';
+import { type FieldSite, nextField } from './field-site.ts';
 import { isProse } from './prose.ts';
 
 /** What stands for content that was cut out of a text. */
 export const REMOVED_MARK = '[removed]';
 
-// A field's name as it stands before a value: bare, in quotes of JSON or Python, or in quotes that are escaped because
-// the structure is itself a string. `found[1]` is the name, `found[2]` the closing quote.
-const FIELD = /([A-Za-z_][\w.$-]{0,80})(\\{0,3}["'`])?\s{0,4}([:=])\s{0,4}/g;
 const EMPTY_VALUE = /(?:\[\s*\]|\{\s*\}|\(\s*\)|""|''|\\"\\")/y;
 const PLAIN_VALUE = /(?:None|null|nil|true|false|-?\d[\d.,]*\s?(?:%|[a-z/]{1,10})?)(?=[\s,;)\]}]|$)/iy;
 const STRING_PREFIX = /(?:[bBuUrRfF]{1,2})(?=["'])/y;
@@ -22,29 +20,25 @@ const STRONG = /prompt|completion|question|answer|instruction|generated|transcri
  * escaped quotes. A value whose end is missing is cut to the end of the text.
  */
 export function scrubText(text: string, fields: ContentFields): string {
-  if (fields.isClear(text)) return text;
   let out = '';
   let done = 0;
-  FIELD.lastIndex = 0;
-  for (let found = FIELD.exec(text); found !== null; found = FIELD.exec(text)) {
-    const start = FIELD.lastIndex;
-    if (!fields.isContent(found[1]) || start >= text.length) {
-      // A field's value may begin with another field's name, as in `message: prompt: …`.
-      FIELD.lastIndex = start;
-      continue;
+  for (let site = nextField(text, 0); site; ) {
+    const { start } = site;
+    // A field that isn't content is passed by its name only: its value may begin with another field's name.
+    const end = start < text.length && fields.isContent(site.name) ? endOfContent(text, site) : start;
+    if (end > start) {
+      const quote = openingQuote(text, start);
+      out += text.slice(done, start) + quote + REMOVED_MARK + quote;
+      done = end;
     }
-    const end = endOfContent(text, start, found[1], found[3] === '=', found[2] !== undefined);
-    if (end === start) continue;
-    const quote = openingQuote(text, start);
-    out += text.slice(done, start) + quote + REMOVED_MARK + quote;
-    done = end;
-    FIELD.lastIndex = end;
+    site = nextField(text, end);
   }
   return done === 0 ? text : out + text.slice(done);
 }
 
-/** Where the content that begins at `start` ends; `start` itself where there is none to cut. */
-function endOfContent(text: string, start: number, field: string, isAssigned: boolean, isQuoted: boolean): number {
+/** Where a content field's value ends; its start where there is none to cut. */
+function endOfContent(text: string, site: FieldSite): number {
+  const { start, isAssigned } = site;
   if (matchesAt(EMPTY_VALUE, text, start) > start) return start;
   let at = matchesAt(STRING_PREFIX, text, start);
   at = text[at] === '"' || text[at] === "'" ? at : matchesAt(CONSTRUCTOR, text, start);
@@ -57,7 +51,7 @@ function endOfContent(text: string, start: number, field: string, isAssigned: bo
   const bareEnd = endOfBareValue(text, start, isAssigned);
   const bare = text.slice(start, bareEnd);
   if (plain > start && !isProse(text.slice(plain, bareEnd))) return start;
-  if (isAssigned || isQuoted || STRONG.test(field)) return bareEnd;
+  if (isAssigned || site.isQuoted || STRONG.test(site.name)) return bareEnd;
   return isProse(bare) ? bareEnd : start;
 }
 

@@ -71,9 +71,9 @@ export function sniffValue(
   expected: Expectation = 'code',
 ): SniffedKind | undefined {
   if (value.length < 5) return undefined;
-  if (EMAIL.test(value)) return 'email';
-  if (JWT.test(value)) return 'jwt';
-  if (API_KEY.test(value)) return 'api_key';
+  if ((value.includes('@') || value.includes('%40')) && EMAIL.test(value)) return 'email';
+  if (value.includes('eyJ') && JWT.test(value)) return 'jwt';
+  if (value.length >= 12 && API_KEY.test(value)) return 'api_key';
   if (isCard(value)) return 'card';
   if (isProse(value, expected)) return 'prose';
   if (level === 'personal') return undefined;
