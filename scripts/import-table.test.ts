@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { IMPORT_TABLE, WORKSPACE_FORBIDDEN } from './import-table.ts';
 
 const ROOT = path.join(import.meta.dirname, '..');
-const IMPORT = /(?:^|\n)\s*(?:import|export)\s[^;'"]*?from\s+'([^']+)'|import\(\s*'([^']+)'\s*\)|(?:^|\n)\s*import\s+'([^']+)'/g;
+const IMPORT =
+  /(?:^|\n)\s*(?:import|export)\s[^;'"]*?from\s+'([^']+)'|import\(\s*'([^']+)'\s*\)|(?:^|\n)\s*import\s+'([^']+)'/g;
 
 function sources(folder: string): string[] {
   const found = fs.readdirSync(path.join(ROOT, folder), { recursive: true, withFileTypes: true });

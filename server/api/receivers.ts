@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { MetricIngest } from '../ingest/index.ts';
 import { BarographError } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
-import { inflate } from '../wire/index.ts';
+import { inflate, parseContentEncoding } from '../wire/index.ts';
 
 /** What the receivers need from the program. */
 export interface Receivers {
@@ -28,7 +28,10 @@ export function addRemoteWrite(app: FastifyInstance, { store, metrics, count }: 
           `Content-Type: got ${type.slice(0, 80)}, accepted is application/x-protobuf (remote write 1.0)\n`,
         );
       }
-      const body = inflate(request.body as Buffer, request.headers['content-encoding'] ?? 'snappy');
+      const body = inflate(
+        request.body as Buffer,
+        parseContentEncoding(request.headers['content-encoding'] ?? 'snappy'),
+      );
       const outcome = metrics.remoteWrite(Buffer.from(body.buffer, body.byteOffset, body.byteLength));
       await store.writer.commit();
       if (outcome.rejected === 0) return finish(204);

@@ -27,7 +27,7 @@ export async function serve(config: Config): Promise<Running> {
   });
   const governor = createGovernor();
   const metrics = await MetricIngest.open(store, governor, startedMs);
-  const queries = await startQueryPool(store.address, {
+  const queries = await startQueryPool(store, {
     threads: config.query.threads,
     maxPending: config.query.max_pending,
   });

@@ -1,7 +1,7 @@
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import { BarographError } from '../model/index.ts';
-import type { StoreAddress } from '../store/index.ts';
-import type { QueryRequest, WireError } from './request.ts';
+import type { Store } from '../store/index.ts';
+import type { QueryAnswer, QueryRequest, WireError } from './request.ts';
 
 /** Messages to a worker. */
 export type ToWorker =
@@ -11,7 +11,7 @@ export type ToWorker =
 /** Messages from a worker. */
 export type FromWorker =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'answer'; readonly id: number; readonly body: string }
+  | { readonly kind: 'answer'; readonly id: number; readonly body: QueryAnswer }
   | { readonly kind: 'error'; readonly id: number; readonly error: WireError };
 
 /** How many threads answer queries and how many requests may wait for them. */
@@ -25,17 +25,17 @@ export interface PoolOptions {
 /** Threads that answer queries, so that no query delays an acknowledgement. */
 export interface QueryPool {
   /**
-   * Answers a request with the body of its HTTP answer.
+   * Answers a request with the body of its HTTP answer, or with the spans of a trace.
    * @throws BarographError of the query, `too_many_queries`, or `worker_lost` where the thread died.
    */
-  run(request: QueryRequest, signal?: AbortSignal): Promise<string>;
+  run<R extends QueryRequest>(request: R, signal?: AbortSignal): Promise<QueryAnswer<R>>;
   readonly pending: number;
   close(): Promise<void>;
 }
 
 interface Pending {
   readonly thread: Thread;
-  readonly resolve: (body: string) => void;
+  readonly resolve: (body: QueryAnswer) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -45,7 +45,7 @@ interface Thread {
 }
 
 /** Starts the threads; resolves once each of them has opened the store. */
-export async function startQueryPool(address: StoreAddress, options: PoolOptions = {}): Promise<QueryPool> {
+export async function startQueryPool(store: Store, options: PoolOptions = {}): Promise<QueryPool> {
   const maxPending = options.maxPending ?? 256;
   const pending = new Map<number, Pending>();
   let nextId = 1;
@@ -61,7 +61,12 @@ export async function startQueryPool(address: StoreAddress, options: PoolOptions
   }
 
   async function start(thread: Thread): Promise<void> {
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: address });
+    const { port1, port2 } = new MessageChannel();
+    store.serve(port1);
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData: { reads: port2, committed: store.committed },
+      transferList: [port2],
+    });
     thread.worker = worker;
     await new Promise<void>((resolve, reject) => {
       worker.once('error', reject);
@@ -71,6 +76,7 @@ export async function startQueryPool(address: StoreAddress, options: PoolOptions
         else settle(message.id)?.reject(fromWireError(message.error));
       });
       worker.on('exit', () => {
+        port1.close();
         for (const [id, entry] of pending) {
           if (entry.thread === thread) settle(id)?.reject(lostWorker());
         }
@@ -92,7 +98,7 @@ export async function startQueryPool(address: StoreAddress, options: PoolOptions
     get pending() {
       return pending.size;
     },
-    run(request, signal) {
+    run<R extends QueryRequest>(request: R, signal?: AbortSignal): Promise<QueryAnswer<R>> {
       if (pending.size >= maxPending) {
         return Promise.reject(
           new BarographError({
@@ -109,7 +115,7 @@ export async function startQueryPool(address: StoreAddress, options: PoolOptions
       const id = nextId++;
       return new Promise((resolve, reject) => {
         thread.load++;
-        pending.set(id, { thread, resolve, reject });
+        pending.set(id, { thread, resolve: resolve as Pending['resolve'], reject });
         thread.worker.postMessage({ kind: 'query', id, request } satisfies ToWorker);
         signal?.addEventListener('abort', () => thread.worker.postMessage({ kind: 'cancel', id } satisfies ToWorker), {
           once: true,

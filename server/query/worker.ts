@@ -1,13 +1,14 @@
 // The entry of a query worker thread: holds its own readers on the store and answers one request at a time or several
 // that wait for the store together.
-import { parentPort, workerData } from 'node:worker_threads';
-import { openReaders, type StoreAddress } from '../store/index.ts';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { createReaders, remoteChunkSource } from '../store/index.ts';
 import type { FromWorker, ToWorker } from './pool.ts';
 import { answer, toWireError } from './request.ts';
 
 if (!parentPort) throw new Error('BUG: query/worker.ts is the entry of a worker thread');
 const port = parentPort;
-const readers = await openReaders(workerData as StoreAddress);
+const { reads, committed } = workerData as { reads: MessagePort; committed: SharedArrayBuffer };
+const readers = createReaders(remoteChunkSource(reads), committed);
 const running = new Map<number, AbortController>();
 const post = (message: FromWorker): void => port.postMessage(message);
 

@@ -42,7 +42,8 @@ export function encodeHistogram(h: NativeHistogram): Uint8Array {
 /** Decodes what `encodeHistogram` made. The result doesn't refer to `bytes`. */
 export function decodeHistogram(bytes: Uint8Array): NativeHistogram {
   if (bytes[0] !== VERSION) throw new Error(`BUG: histogram encoding version ${bytes[0]}, expected ${VERSION}`);
-  const copy = bytes.slice();
+  // Not `slice`: on a Buffer that would share the memory of a pool.
+  const copy = new Uint8Array(bytes);
   const view = new DataView(copy.buffer);
   const positives = view.getUint32(4, true);
   const negatives = view.getUint32(8, true);

@@ -2,14 +2,15 @@
 // In: governed rows from ingest, pushed into the writer's buffer and acknowledged once `commit()` resolves.
 // Out: readers for the query engines, from any thread of the process.
 // Never: judges labels, knows a protocol or a query language, or acknowledges what isn't on disk.
+
+export { type ChunkSource, remoteChunkSource } from './chunks.ts';
 export type * from './reader.ts';
 export type { Registry } from './registry.ts';
 export {
+  createReaders,
   type LastSample,
-  openReaders,
   openStore,
   type Store,
-  type StoreAddress,
   type StoredAggregateInput,
   type StoreOptions,
 } from './store.ts';

@@ -1,8 +1,8 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
 import { compareLabels, type Labels, type Matcher } from '../model/index.ts';
+import type { ChunkSource } from './chunks.ts';
 import type { LabelIndex } from './label-index.ts';
 import type { LogBatch, LogReader, LogRequest, LogStats } from './reader.ts';
-import { idCondition, int64s, quote, readChunks, text, uints } from './rows.ts';
+import { idCondition, int64s, quote, text, uints } from './rows.ts';
 
 /** Lines in one batch, at most. */
 const BATCH_LINES = 4096;
@@ -10,11 +10,7 @@ const BATCH_LINES = 4096;
 const FIRST_WINDOW_NS = 60_000_000_000n;
 
 /** The log reader over DuckDB's tables. `refresh` brings the index of streams up to what is committed. */
-export function createLogReader(
-  connection: DuckDBConnection,
-  index: LabelIndex,
-  refresh: () => Promise<void>,
-): LogReader {
+export function createLogReader(source: ChunkSource, index: LabelIndex, refresh: () => Promise<void>): LogReader {
   async function* select(request: LogRequest, signal?: AbortSignal): AsyncGenerator<LogBatch> {
     await refresh();
     const ids = index.select(request.matchers);
@@ -36,10 +32,10 @@ export function createLogReader(
     const query = `SELECT stream, ts, line, metadata FROM logs WHERE ${conditions.join(' AND ')} ORDER BY ts ${order}`;
     const wanted = new Set(ids);
     const batch = new BatchBuilder();
-    for await (const chunk of readChunks(connection, query, bind ? (ids as number[]) : undefined, signal)) {
+    for await (const chunk of source.read(query, bind ? (ids as number[]) : undefined, signal)) {
       const streams = uints(chunk, 0);
       const times = int64s(chunk, 1);
-      for (let row = 0; row < chunk.rowCount; row++) {
+      for (let row = 0; row < chunk.count; row++) {
         if (!wanted.has(streams[row])) continue;
         // A full batch is handed on only between two times, so that copies of a line meet in one batch.
         if (batch.length >= BATCH_LINES && times[row] !== batch.lastTime) yield batch.take(index);
@@ -59,9 +55,9 @@ export function createLogReader(
     const wanted = new Set(ids);
     const out: { id: number; entries: number; bytes: number }[] = [];
     const query = `SELECT stream, count(*)::BIGINT, sum(strlen(line))::BIGINT FROM logs WHERE ts >= ${startNs} AND ts < ${endNs} GROUP BY stream`;
-    for await (const chunk of readChunks(connection, query, undefined, undefined)) {
+    for await (const chunk of source.read(query, undefined, undefined)) {
       const [streams, entries, bytes] = [uints(chunk, 0), int64s(chunk, 1), int64s(chunk, 2)];
-      for (let row = 0; row < chunk.rowCount; row++) {
+      for (let row = 0; row < chunk.count; row++) {
         if (wanted.has(streams[row])) {
           out.push({ id: streams[row], entries: Number(entries[row]), bytes: Number(bytes[row]) });
         }

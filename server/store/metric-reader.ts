@@ -1,4 +1,3 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
 import {
   BarographError,
   compareLabels,
@@ -10,10 +9,11 @@ import {
   type NativeHistogram,
   type SeriesSamples,
 } from '../model/index.ts';
+import type { ChunkSource } from './chunks.ts';
 import { decodeHistogram } from './histogram-codec.ts';
 import type { LabelIndex } from './label-index.ts';
 import type { MetricReader, SampleRequest } from './reader.ts';
-import { bytes, doubles, idCondition, int64s, readChunks, text, uints } from './rows.ts';
+import { bytes, doubles, idCondition, int64s, text, uints } from './rows.ts';
 
 /** Bounds of one `select`. */
 export interface MetricReaderLimits {
@@ -30,7 +30,7 @@ export const DEFAULT_METRIC_READER_LIMITS: MetricReaderLimits = {
 
 /** The metric reader over DuckDB's tables. `refresh` brings the index up to what is committed. */
 export function createMetricReader(
-  connection: DuckDBConnection,
+  source: ChunkSource,
   index: LabelIndex,
   refresh: () => Promise<void>,
   limits: MetricReaderLimits = DEFAULT_METRIC_READER_LIMITS,
@@ -44,8 +44,8 @@ export function createMetricReader(
     }
     const slots = slotsOf(ids);
     const where = `ts BETWEEN ${clampInt(Math.ceil(request.startMs))} AND ${clampInt(request.endMs)}`;
-    const samples = await readSamples(connection, ids, slots, where, limits, signal);
-    const histograms = await readHistograms(connection, ids, slots, where, signal);
+    const samples = await readSamples(source, ids, slots, where, limits, signal);
+    const histograms = await readHistograms(source, ids, slots, where, signal);
     const out: SeriesSamples[] = [];
     for (let slot = 0; slot < ids.length; slot++) {
       const labels = index.labels(ids[slot]);
@@ -79,14 +79,13 @@ export function createMetricReader(
     const active = new Uint8Array(ids.length);
     const range = `ts BETWEEN ${clampInt(startMs)} AND ${clampInt(endMs)}`;
     for (const table of ['samples', 'histograms']) {
-      for await (const chunk of readChunks(
-        connection,
+      for await (const chunk of source.read(
         `SELECT DISTINCT series FROM ${table} WHERE ${range}`,
         undefined,
         undefined,
       )) {
         const column = uints(chunk, 0);
-        for (let row = 0; row < chunk.rowCount; row++) {
+        for (let row = 0; row < chunk.count; row++) {
           const slot = slotOf(slots, column[row]);
           if (slot >= 0) active[slot] = 1;
         }
@@ -126,9 +125,9 @@ export function createMetricReader(
     const wanted = new Map(ids.map((id) => [id, [] as Exemplar[]]));
     const range = `ts BETWEEN ${clampInt(request.startMs)} AND ${clampInt(request.endMs)}`;
     const query = `SELECT series, ts, value, labels FROM exemplars WHERE ${range} AND ${sql} ORDER BY ts`;
-    for await (const chunk of readChunks(connection, query, bind ? ids : undefined, undefined)) {
+    for await (const chunk of source.read(query, bind ? ids : undefined, undefined)) {
       const [ids_, times, values] = [uints(chunk, 0), int64s(chunk, 1), doubles(chunk, 2)];
-      for (let row = 0; row < chunk.rowCount; row++) {
+      for (let row = 0; row < chunk.count; row++) {
         wanted.get(ids_[row])?.push({
           timestampMs: Number(times[row]),
           value: values[row],
@@ -144,8 +143,8 @@ export function createMetricReader(
   async function metadata(metric?: string): Promise<MetricMetadata[]> {
     const latest = new Map<string, MetricMetadata>();
     const query = 'SELECT metric, type, help, unit FROM metadata';
-    for await (const chunk of readChunks(connection, query, undefined, undefined)) {
-      for (let row = 0; row < chunk.rowCount; row++) {
+    for await (const chunk of source.read(query, undefined, undefined)) {
+      for (let row = 0; row < chunk.count; row++) {
         const name = text(chunk, 0, row);
         if (metric !== undefined && name !== metric) continue;
         const type = text(chunk, 1, row) as MetricType;
@@ -183,7 +182,7 @@ interface FloatSamples {
 
 /** Samples of many series in scan order, then split by series with a counting sort. */
 async function readSamples(
-  connection: DuckDBConnection,
+  source: ChunkSource,
   ids: readonly number[],
   slots: Slots,
   where: string,
@@ -199,8 +198,8 @@ async function readSamples(
   const counts = new Int32Array(ids.length + 1);
   let rows = 0;
   const query = `SELECT series, ts, value FROM samples WHERE ${where} AND ${sql}`;
-  for await (const chunk of readChunks(connection, query, bind ? ids : undefined, signal)) {
-    const count = chunk.rowCount;
+  for await (const chunk of source.read(query, bind ? ids : undefined, signal)) {
+    const count = chunk.count;
     const seriesColumn = uints(chunk, 0);
     const tsColumn = int64s(chunk, 1);
     const valueColumn = doubles(chunk, 2);
@@ -280,7 +279,7 @@ interface HistogramSamples {
 }
 
 async function readHistograms(
-  connection: DuckDBConnection,
+  source: ChunkSource,
   ids: readonly number[],
   slots: Slots,
   where: string,
@@ -289,10 +288,10 @@ async function readHistograms(
   const { sql, bind } = idCondition('series', ids);
   let found: Map<number, HistogramSamples> | undefined;
   const query = `SELECT series, ts, body FROM histograms WHERE ${where} AND ${sql}`;
-  for await (const chunk of readChunks(connection, query, bind ? ids : undefined, signal)) {
+  for await (const chunk of source.read(query, bind ? ids : undefined, signal)) {
     const seriesColumn = uints(chunk, 0);
     const tsColumn = int64s(chunk, 1);
-    for (let row = 0; row < chunk.rowCount; row++) {
+    for (let row = 0; row < chunk.count; row++) {
       const slot = slotOf(slots, seriesColumn[row]);
       if (slot < 0) continue;
       found ??= new Map();

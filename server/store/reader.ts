@@ -130,5 +130,4 @@ export interface Readers {
   readonly metrics: MetricReader;
   readonly logs: LogReader;
   readonly traces: TraceReader;
-  close(): void;
 }

@@ -1,68 +1,33 @@
-import {
-  type DuckDBBlobVector,
-  type DuckDBConnection,
-  type DuckDBDataChunk,
-  LIST,
-  listValue,
-  UINTEGER,
-} from '@duckdb/node-api';
-import { BarographError } from '../model/index.ts';
-import { itemsOf } from './columns.ts';
+import type { Rows } from './chunks.ts';
 
-/** Streams the chunks of a query. The chunk is valid until the next one is asked for. */
-export async function* readChunks(
-  connection: DuckDBConnection,
-  sql: string,
-  ids: readonly number[] | undefined,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<DuckDBDataChunk> {
-  throwIfAborted(signal);
-  const result = ids
-    ? await connection.stream(sql, [listValue(ids as number[])], [LIST(UINTEGER)])
-    : await connection.stream(sql);
-  while (true) {
-    throwIfAborted(signal);
-    const chunk = await result.fetchChunk();
-    if (!chunk || chunk.rowCount === 0) return;
-    yield chunk;
-  }
+/** A column of 32-bit unsigned integers. */
+export function uints(rows: Rows, column: number): Uint32Array {
+  return rows.columns[column] as Uint32Array;
 }
 
-/** @throws BarographError `cancelled` where the signal was aborted. */
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) {
-    throw new BarographError({ code: 'cancelled', status: 499, where: 'query', got: 'a cancelled request' });
-  }
+/** A column of 64-bit signed integers. */
+export function int64s(rows: Rows, column: number): BigInt64Array {
+  return rows.columns[column] as BigInt64Array;
 }
 
-/** A chunk's column of 32-bit unsigned integers. */
-export function uints(chunk: DuckDBDataChunk, column: number): Uint32Array {
-  return itemsOf(chunk.getColumnVector(column));
+/** A column of 64-bit unsigned integers. */
+export function uint64s(rows: Rows, column: number): BigUint64Array {
+  return rows.columns[column] as BigUint64Array;
 }
 
-/** A chunk's column of 64-bit signed integers. */
-export function int64s(chunk: DuckDBDataChunk, column: number): BigInt64Array {
-  return itemsOf(chunk.getColumnVector(column));
-}
-
-/** A chunk's column of 64-bit unsigned integers. */
-export function uint64s(chunk: DuckDBDataChunk, column: number): BigUint64Array {
-  return itemsOf(chunk.getColumnVector(column));
-}
-
-/** A chunk's column of doubles. */
-export function doubles(chunk: DuckDBDataChunk, column: number): Float64Array {
-  return itemsOf(chunk.getColumnVector(column));
+/** A column of doubles. */
+export function doubles(rows: Rows, column: number): Float64Array {
+  return rows.columns[column] as Float64Array;
 }
 
 /** The text of one row. */
-export function text(chunk: DuckDBDataChunk, column: number, row: number): string {
-  return chunk.getColumnVector(column).getItem(row) as string;
+export function text(rows: Rows, column: number, row: number): string {
+  return (rows.columns[column] as string[])[row];
 }
 
 /** The bytes of one row; read-only. */
-export function bytes(chunk: DuckDBDataChunk, column: number, row: number): Uint8Array {
-  return (chunk.getColumnVector(column) as DuckDBBlobVector).getItemBytes(row) as Uint8Array;
+export function bytes(rows: Rows, column: number, row: number): Uint8Array {
+  return (rows.columns[column] as Uint8Array[])[row];
 }
 
 /** A SQL string literal. */

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { MessageChannel } from 'node:worker_threads';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -13,7 +14,7 @@ import {
   type Span,
 } from '../model/index.ts';
 import { decodeHistogram, encodeHistogram } from './histogram-codec.ts';
-import { type LogBatch, openReaders, openStore, type Store } from './index.ts';
+import { createReaders, type LogBatch, openStore, remoteChunkSource, type Store } from './index.ts';
 
 let directory = '';
 let store: Store;
@@ -62,9 +63,8 @@ describe('samples', () => {
     buffer.pushSampleBits(b, 2000, 0x00000002, 0x7ff00000);
     buffer.pushSample(a, 9000, 9);
     await store.writer.commit();
-    const readers = await openReaders(store.address);
+    const readers = store.readers();
     const found = await readers.metrics.select({ matchers: all('m'), startMs: 1000, endMs: 3000 });
-    readers.close();
     const byHost = new Map(found.map((s) => [s.labels[3], s]));
     expect([...(byHost.get('a')?.timestamps ?? [])]).toEqual([1000, 3000]);
     expect([...(byHost.get('a')?.values ?? [])]).toEqual([1.5, 3]);
@@ -90,9 +90,8 @@ describe('samples', () => {
           expected.get(String(n))?.set(ts, value);
         }
         await store.writer.commit();
-        const readers = await openReaders(store.address);
+        const readers = store.readers();
         const found = await readers.metrics.select({ matchers: all(metric), startMs: -8e12, endMs: 8e12 });
-        readers.close();
         const got = new Map(found.map((s) => [s.labels[3], s]));
         expect(got.size).toBe(expected.size);
         for (const [n, points] of expected) {
@@ -122,7 +121,7 @@ describe('samples', () => {
     series({ __name__: 'm', host: 'b' });
     series({ __name__: 'n', host: 'a', gpu: '1' });
     await store.writer.commit();
-    const readers = await openReaders(store.address);
+    const readers = store.readers();
     const wide: [number, number] = [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER];
     const hosts = async (...matchers: Matcher[]) =>
       (await readers.metrics.series([matchers], ...wide, 0)).map((l) => `${l[1]}/${l[3]}`.replace(/[01]\//, ''));
@@ -133,7 +132,6 @@ describe('samples', () => {
     expect(await hosts(createMatcher('gpu', '=~', '.*'))).toHaveLength(3);
     expect(await readers.metrics.labelValues('gpu', [], ...wide)).toEqual(['0', '1']);
     expect(await readers.metrics.labelNames([all('n')], ...wide)).toEqual(['__name__', 'gpu', 'host']);
-    readers.close();
   });
 });
 
@@ -149,9 +147,8 @@ describe('histograms', () => {
     store.writer.buffer.pushSample(id, 1000, 5);
     store.writer.buffer.pushHistogram(id, 2000, histogram);
     await store.writer.commit();
-    const readers = await openReaders(store.address);
+    const readers = store.readers();
     const [found] = await readers.metrics.select({ matchers: all('h'), startMs: 0, endMs: 5000 });
-    readers.close();
     expect([...found.timestamps]).toEqual([1000, 2000]);
     expect(found.histograms?.[0]).toBeUndefined();
     expect(found.histograms?.[1]).toEqual(histogram);
@@ -171,7 +168,7 @@ describe('logs', () => {
     push(stream, 1n, 'first');
     push(stream, 1n, "it's another");
     await store.writer.commit();
-    const readers = await openReaders(store.address);
+    const readers = store.readers();
     const read = async (direction: 'forward' | 'backward', contains: string[], expectedLines: number) => {
       const batches: LogBatch[] = [];
       const request = { matchers: [createMatcher('app', '=', 'gateway')], startNs: 0n, endNs: 10n };
@@ -188,7 +185,6 @@ describe('logs', () => {
       bytes: 5,
     });
     expect(await readers.logs.streams([], 3n, 4n)).toEqual([['app', 'gateway']]);
-    readers.close();
   });
 });
 
@@ -218,14 +214,32 @@ describe('spans', () => {
     store.writer.buffer.pushSpan(span);
     store.writer.buffer.pushSpan({ ...span, traceId: 'aa'.repeat(16), attributes: { model_version: 'other' } });
     await store.writer.commit();
-    const readers = await openReaders(store.address);
+    const readers = store.readers();
     expect(await readers.traces.trace(span.traceId)).toEqual([span]);
     const range = { startNs: 1_600_000_000_000_000_000n, endNs: 1_800_000_000_000_000_000n };
     const found: Span[] = [];
     const condition = { kind: 'attribute', scope: 'any', name: 'model_version', equals: "m'1" } as const;
     for await (const batch of readers.traces.spans({ ...range, conditions: [condition] })) found.push(...batch);
     expect(found).toEqual([span]);
-    readers.close();
+  });
+});
+
+describe('readers behind a port', () => {
+  it('read what the owner of the database commits, in messages of many rows', async () => {
+    const { port1, port2 } = new MessageChannel();
+    store.serve(port1);
+    const readers = createReaders(remoteChunkSource(port2), store.committed);
+    const ids = Array.from({ length: 100 }, (_, i) => series({ __name__: 'm', i: String(i) }));
+    for (let ts = 0; ts < 1000; ts++) for (const id of ids) store.writer.buffer.pushSample(id, ts, id);
+    await store.writer.commit();
+    const found = await readers.metrics.select({ matchers: all('m'), startMs: 0, endMs: 5000 });
+    expect(found).toHaveLength(100);
+    expect(found.every((one) => one.timestamps.length === 1000)).toBe(true);
+    const controller = new AbortController();
+    controller.abort();
+    const cancelled = readers.metrics.select({ matchers: all('m'), startMs: 0, endMs: 5000 }, controller.signal);
+    await expect(cancelled).rejects.toMatchObject({ code: 'cancelled' });
+    port1.close();
   });
 });
 
@@ -249,9 +263,8 @@ describe('commits', () => {
       }),
     );
     expect(store.writer.stats.commits).toBeLessThan(100);
-    const readers = await openReaders(store.address);
+    const readers = store.readers();
     const [found] = await readers.metrics.select({ matchers: all('m'), startMs: 0, endMs: 1000 });
-    readers.close();
     expect(found.timestamps).toHaveLength(100);
   });
 });

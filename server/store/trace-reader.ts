@@ -1,7 +1,7 @@
-import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
 import { type Attributes, SPAN_KINDS, SPAN_STATUSES, type Span } from '../model/index.ts';
+import type { ChunkSource, Rows } from './chunks.ts';
 import type { SpanCondition, SpanRequest, TraceReader } from './reader.ts';
-import { int64s, quote, readChunks, text, uint64s, uints } from './rows.ts';
+import { int64s, quote, text, uint64s, uints } from './rows.ts';
 import type { SpanRest } from './write-buffer.ts';
 
 const COLUMNS =
@@ -12,7 +12,7 @@ const BATCH_SPANS = 4096;
 const FIRST_WINDOW_NS = 120_000_000_000n;
 
 /** The trace reader over DuckDB's table of spans. */
-export function createTraceReader(connection: DuckDBConnection): TraceReader {
+export function createTraceReader(source: ChunkSource): TraceReader {
   async function trace(traceId: string): Promise<Span[]> {
     const spans = await tracesById([traceId]);
     return spans.sort((a, b) => (a.startNs < b.startNs ? -1 : a.startNs > b.startNs ? 1 : 0));
@@ -24,7 +24,7 @@ export function createTraceReader(connection: DuckDBConnection): TraceReader {
     // Lists of some hundred pairs keep the statement's text small.
     for (let i = 0; i < pairs.length; i += 200) {
       const query = `SELECT ${COLUMNS} FROM spans WHERE (trace_hi, trace_lo) IN (${pairs.slice(i, i + 200).join(',')})`;
-      for await (const chunk of readChunks(connection, query, undefined, undefined)) {
+      for await (const chunk of source.read(query, undefined, undefined)) {
         for (const span of decodeSpans(chunk)) spans.set(span.traceId + span.spanId, span);
       }
     }
@@ -39,7 +39,7 @@ export function createTraceReader(connection: DuckDBConnection): TraceReader {
       const where = [`start >= ${from}`, `start < ${to}`, ...conditions].join(' AND ');
       const query = `SELECT ${COLUMNS} FROM spans WHERE ${where} ORDER BY start DESC`;
       let batch = new Map<string, Span>();
-      for await (const chunk of readChunks(connection, query, undefined, signal)) {
+      for await (const chunk of source.read(query, undefined, signal)) {
         // Copies of a span that a retried request left behind have the same start, so they meet in one batch.
         for (const span of decodeSpans(chunk)) batch.set(span.traceId + span.spanId, span);
         if (batch.size >= BATCH_SPANS) {
@@ -83,14 +83,14 @@ function conditionSql(condition: SpanCondition): string {
   }
 }
 
-function decodeSpans(chunk: DuckDBDataChunk): Span[] {
+function decodeSpans(chunk: Rows): Span[] {
   const [traceHi, traceLo, spanIds, parents] = [0, 1, 2, 3].map((column) => uint64s(chunk, column));
   const [starts, durations] = [int64s(chunk, 4), int64s(chunk, 5)];
   const [kinds, statuses] = [uints(chunk, 6), uints(chunk, 7)];
   const out: Span[] = [];
   let resourceJson = '';
   let resource: Attributes = {};
-  for (let row = 0; row < chunk.rowCount; row++) {
+  for (let row = 0; row < chunk.count; row++) {
     const json = text(chunk, 11, row);
     if (json !== resourceJson) {
       resourceJson = json;

@@ -1,0 +1,203 @@
+import { execFile, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { labelsFromRecord } from '../server/model/index.ts';
+import { encodeWriteRequest, snappyCompress } from '../server/wire/index.ts';
+import { ask, type Program, startProgram, temporaryDirectory } from './program.ts';
+
+const run = promisify(execFile);
+const SHARED = path.join(import.meta.dirname, '..', '..', 'shared');
+const START = Date.now() - 600_000;
+
+let directory = '';
+let program: Program;
+
+beforeEach(async () => {
+  directory = temporaryDirectory();
+  program = await startProgram(directory);
+});
+
+afterEach(async () => {
+  await program.stop();
+  fs.rmSync(directory, { recursive: true, force: true });
+});
+
+interface Sample {
+  readonly labels: Record<string, string>;
+  readonly ms: number;
+  readonly value: number;
+}
+
+function encode(samples: readonly Sample[]): Uint8Array {
+  return encodeWriteRequest({
+    series: samples.map((sample) => labelsFromRecord(sample.labels)),
+    sampleSeries: Uint32Array.from(samples, (_, i) => i),
+    sampleTimestampMs: Float64Array.from(samples, (sample) => sample.ms),
+    sampleValue: Float64Array.from(samples, (sample) => sample.value),
+  });
+}
+
+async function post(body: Uint8Array, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(`${program.url}/api/v1/write`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy', ...headers },
+    body: Buffer.from(body),
+  });
+}
+
+const write = (samples: readonly Sample[]): Promise<Response> => post(snappyCompress(encode(samples)));
+
+async function instant(query: string, ms: number): Promise<Record<string, number>> {
+  const answer = await ask(program, '/api/v1/query', { query, time: String(ms / 1000) });
+  expect(answer.status, answer.error).toBe('success');
+  const result = answer.data.result as { metric: Record<string, string>; value: [number, string] }[];
+  return Object.fromEntries(result.map(({ metric, value }) => [JSON.stringify(metric), Number(value[1])]));
+}
+
+describe('a leak of request IDs into a label', () => {
+  it('keeps the total, makes no series, and is counted by rule and source', async () => {
+    const labels = {
+      __name__: 'inference_requests_total',
+      deployment: 'gateway',
+      model_version: 'llm-a-v1',
+      outcome: 'ok',
+    };
+    for (let scrape = 0; scrape < 5; scrape++) {
+      const samples: Sample[] = [];
+      for (let i = 0; i < 100; i++) {
+        samples.push({
+          labels: { ...labels, request_id: `req-${scrape}-${i}` },
+          ms: START + scrape * 15_000,
+          value: 2,
+        });
+      }
+      samples.push({ labels: { ...labels, outcome: 'error' }, ms: START + scrape * 15_000, value: scrape });
+      expect((await write(samples)).status).toBe(204);
+    }
+    const at = START + 4 * 15_000;
+    const found = await instant('inference_requests_total', at);
+    expect(Object.values(found).sort((a, b) => a - b)).toEqual([4, 1000]);
+    expect(Object.keys(found).join()).not.toContain('req-');
+    const fleet = await instant('sum({__name__="fleet:inference_requests_total"})', at);
+    expect(fleet['{}']).toBe(1004);
+    const own = await (await fetch(`${program.url}/metrics`)).text();
+    expect(own).toMatch(/barograph_govern_decisions_total\{[^}]*source="remote_write"[^}]*\} 500/);
+    expect(own).not.toContain('req-');
+  });
+});
+
+describe('bad input', () => {
+  const good = [{ labels: { __name__: 'up', job: 'a' }, ms: START, value: 1 }];
+
+  it.each([
+    ['a truncated message', () => post(snappyCompress(encode(good).slice(0, -3))), 400],
+    ['bytes that are not snappy', () => post(Uint8Array.of(255, 1, 2, 3, 4, 5, 6)), 400],
+    ['an encoding that is not supported', () => post(encode(good), { 'content-encoding': 'br' }), 415],
+    ['another content type', () => post(snappyCompress(encode(good)), { 'content-type': 'application/json' }), 415],
+    ['a snappy block that claims 4 GiB', () => post(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0x0f, 0)), 413],
+    ['a body over the limit', () => post(new Uint8Array(65 * 1024 * 1024)), 413],
+    ['a series without a name', () => write([{ labels: { job: 'a' }, ms: START, value: 1 }]), 400],
+  ])('%s is refused with a status and stores nothing', async (_name, send, status) => {
+    const response = await send();
+    expect(response.status).toBe(status);
+    expect((await response.text()).length).toBeGreaterThan(10);
+    expect(await instant('count({job!=""})', START)).toEqual({});
+  });
+
+  it('takes the good part of a request with a bad series', async () => {
+    const response = await write([...good, { labels: { job: 'nameless' }, ms: START, value: 1 }]);
+    expect(response.status).toBe(400);
+    expect(await response.text()).toMatch(/1 of 2 samples refused/);
+    expect(Object.values(await instant('up', START))).toEqual([1]);
+  });
+
+  it('answers queries that are wrong with a place', async () => {
+    const answer = await ask(program, '/api/v1/query', { query: 'sum(up' });
+    expect(answer).toMatchObject({ status: 'error', errorType: 'bad_data' });
+    expect(answer.error).toMatch(/^1:\d+: parse error/);
+  });
+});
+
+describe('kill -9 while writing at full rate', () => {
+  it('loses no acknowledged sample and counts none twice', async () => {
+    const acknowledged = new Set<number>();
+    let sent = 0;
+    let stopped = false;
+    const sender = async (lane: number): Promise<void> => {
+      while (!stopped) {
+        const batch = sent++;
+        const samples = Array.from({ length: 200 }, (_, i) => ({
+          labels: { __name__: 'barograph_test_value', batch: `b${batch}`, lane: `l${lane}`, i: `n${i}` },
+          ms: START,
+          value: 1,
+        }));
+        try {
+          if ((await write(samples)).status === 204) acknowledged.add(batch);
+        } catch {
+          return; // The program is gone; what it hadn't answered isn't acknowledged.
+        }
+      }
+    };
+    const senders = Promise.all([0, 1, 2].map(sender));
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    await program.kill();
+    stopped = true;
+    await senders;
+    program = await startProgram(directory);
+    const counts = await instant('count by (batch) (barograph_test_value)', START);
+    const sums = await instant('sum by (batch) (sum_over_time(barograph_test_value[1m]))', START);
+    expect(acknowledged.size).toBeGreaterThan(5);
+    for (const batch of acknowledged) {
+      const key = JSON.stringify({ batch: `b${batch}` });
+      expect(counts[key], `batch ${batch}`).toBe(200);
+      expect(sums[key]).toBe(200);
+    }
+  });
+});
+
+describe('a real Prometheus', () => {
+  const peers =
+    process.env.BAROGRAPH_PEERS ?? path.join(import.meta.dirname, '..', 'node_modules', '.cache', 'barograph-peers');
+
+  it('remote-writes in, and promtool reads back', async (context) => {
+    if (!fs.existsSync(path.join(peers, 'usr', 'bin', 'prometheus'))) {
+      const script = path.join(SHARED, 'lab', 'peers.sh');
+      if (!fs.existsSync(script)) return context.skip('no Prometheus here, and nothing to unpack one with');
+      try {
+        fs.mkdirSync(peers, { recursive: true });
+        await run('bash', [script, peers], { timeout: 120_000 });
+      } catch {
+        return context.skip('a Prometheus could not be unpacked here');
+      }
+    }
+    const folder = temporaryDirectory();
+    const port = 20_000 + Math.floor(Math.random() * 20_000);
+    const config = `
+global: {scrape_interval: 1s}
+scrape_configs: [{job_name: self, static_configs: [{targets: ['127.0.0.1:${port}']}]}]
+remote_write: [{url: '${program.url}/api/v1/write', queue_config: {batch_send_deadline: 1s}}]
+`;
+    fs.writeFileSync(path.join(folder, 'prometheus.yml'), config);
+    const prometheus = spawn(path.join(peers, 'usr', 'bin', 'prometheus'), [
+      `--config.file=${folder}/prometheus.yml`,
+      `--storage.tsdb.path=${folder}/data`,
+      `--web.listen-address=127.0.0.1:${port}`,
+    ]);
+    try {
+      let seen = 0;
+      for (let i = 0; i < 60 && seen === 0; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        seen = Object.keys(await instant('prometheus_tsdb_head_series', Date.now())).length;
+      }
+      expect(seen).toBe(1);
+      const promtool = path.join(peers, 'usr', 'bin', 'promtool');
+      const { stdout } = await run(promtool, ['query', 'instant', program.url, 'up{job="self"}']);
+      expect(stdout).toMatch(/up\{.*job="self".*\} => 1 @/);
+    } finally {
+      prometheus.kill('SIGKILL');
+      fs.rmSync(folder, { recursive: true, force: true });
+    }
+  }, 180_000);
+});
