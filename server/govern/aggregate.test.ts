@@ -239,6 +239,26 @@ describe('counters', () => {
     );
   });
 
+  it('keeps totals with more outputs, inputs and waiting points than the first arrays hold', () => {
+    const aggregator = new Aggregator();
+    const values = new Map<number, number>();
+    const expected = new Float64Array(500);
+    const last = new Float64Array(500);
+    let state = 1;
+    for (let i = 0; i < 60_000; i++) {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      const input = (state >>> 8) % 5000;
+      const output = input % 500;
+      values.set(input, (values.get(input) ?? 0) + (state % 1000));
+      expected[output] += state % 1000;
+      const index = aggregator.output(output, 'counter');
+      aggregator.add(aggregator.inputByHash(index, input, input), i * 10, values.get(input) ?? 0, 0);
+      if (i % 20_000 === 19_999) for (const [series, , value] of drainAll(aggregator)) last[series] = value;
+    }
+    expect(last).toEqual(expected);
+    expect(aggregator.stats).toMatchObject({ inputs: 5000, outputs: 500, evicted: 0, resets: 0 });
+  });
+
   it('keeps the buckets of a classic histogram consistent', () => {
     fc.assert(
       fc.property(

@@ -47,7 +47,7 @@ export class AliasResolver {
         ...alias,
         originals: alias.originals.filter(({ name }) => !claimed.has(name)),
       }));
-      return { prefix, table: tableOf([...special, ...rest]) };
+      return { prefix, table: tableOf([...special.filter(({ target }) => target !== ''), ...rest]) };
     });
   }
 

@@ -4,7 +4,7 @@ import type { DecisionLog, Source } from './decisions.ts';
 import type { NameJudge } from './names.ts';
 import type { Policy } from './policy.ts';
 import { baseName } from './rule.ts';
-import { sniffValue } from './sniff.ts';
+import { isUnfitName, sniffValue } from './sniff.ts';
 
 /** OpenMetrics allows an exemplar's labels 128 characters, names and values together. */
 const MAX_EXEMPLAR_CHARACTERS = 128;
@@ -85,9 +85,7 @@ export class ExtrasCleaner {
   cleanMetadata(metadata: MetricMetadata, source: Source): MetricMetadata {
     const known = this.policy.metrics[metadata.metric] ?? this.policy.metrics[baseName(metadata.metric)];
     const metric =
-      known ||
-      (metadata.metric.length <= this.policy.limits.nameBytes &&
-        sniffValue(metadata.metric, 'identity', 'size') === undefined)
+      known || (metadata.metric.length <= this.policy.limits.nameBytes && !isUnfitName(metadata.metric))
         ? metadata.metric
         : '';
     if (metric !== metadata.metric) this.decisions.add('metrics', source, 'metric_name_unfit', 'removed', '');

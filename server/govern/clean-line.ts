@@ -17,7 +17,7 @@ export interface CleanedLine {
 const SPEAKING = /\b(?:i|me|my|mine|you|your|yours|please|tell|write|explain)\b|\?/i;
 const MAX_DEPTH = 16;
 /** Longer lines are cut before they are looked at as a whole. */
-const MAX_PARSED_CHARACTERS = 4 * 1024 * 1024;
+const MAX_PARSED_CHARACTERS = 1024 * 1024;
 const NOTHING: readonly { rule: string; field: string }[] = [];
 
 type Json = string | number | boolean | null | Json[] | { [key: string]: Json };

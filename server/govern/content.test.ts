@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { type Labels, type LogEntry, labelsToRecord, type Span } from '../model/index.ts';
@@ -190,6 +191,78 @@ describe('the canary', () => {
     ])
       expect(show(governor.governMetadata({ metric, type: 'counter', help, unit }, 'otlp'))).not.toContain('zanzibar');
     expect(show(governor.decisions())).not.toContain('zanzibar');
+  });
+});
+
+/** A string as Python prints it. */
+function repr(text: string): string {
+  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
+  const escaped = text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\t', '\\t');
+  return quote + (quote === "'" ? escaped.replaceAll("'", "\\'") : escaped) + quote;
+}
+
+describe('a marker in random content', () => {
+  const piece = fc.constantFrom(
+    ' ',
+    '\n',
+    '"',
+    "'",
+    '\\',
+    '{',
+    '}',
+    '[',
+    ']',
+    '(',
+    ')',
+    ',',
+    ':',
+    '=',
+    'a',
+    'the',
+    "don't",
+    'x=1',
+    'n: 2',
+    '"k": 1',
+    'é',
+    '请',
+  );
+  const content = fc
+    .tuple(fc.array(piece, { maxLength: 12 }), fc.array(piece, { maxLength: 12 }))
+    .map(([before, after]) => `${before.join('')} ${MARKER} ${after.join('')}`);
+  const field = fc.constantFrom(
+    'prompt',
+    'messages',
+    'systemPrompt',
+    'tool_arguments',
+    'text',
+    'query',
+    'llm.prompts.0.content',
+    'output',
+  );
+
+  const forms: Record<string, (name: string, text: string) => string> = {
+    JSON: (name, text) => JSON.stringify({ event: 'x', [name]: text, n: 1 }),
+    'nested JSON': (name, text) =>
+      JSON.stringify({ event: 'x', request: { body_size: 1, [name]: [{ content: text }] } }),
+    'JSON after text': (name, text) => `INFO sent ${JSON.stringify({ [name]: text, n: 1 })} in 5 ms`,
+    'JSON in JSON': (name, text) => JSON.stringify({ message: `sent ${JSON.stringify({ [name]: text })}` }),
+    'escaped JSON after text': (name, text) =>
+      `INFO body ${JSON.stringify(JSON.stringify({ [name]: text, n: 1 }))} end`,
+    logfmt: (name, text) => `level=info ${name}=${JSON.stringify(text)} n=1`,
+    'Python dictionary': (name, text) => `DEBUG options: {'method': 'post', ${repr(name)}: ${repr(text)}, 'n': 1}`,
+    'Python call': (name, text) => `DEBUG obj=Request(rid='a', ${name.replaceAll('.', '_')}=[${repr(text)}], n=1)`,
+  };
+
+  it.each(Object.entries(forms))('is cut out of %s', (_form, write) => {
+    const governor = createGovernor();
+    fc.assert(
+      fc.property(field, content, (name, text) => {
+        const line = write(name, text);
+        expect(line).toContain(MARKER);
+        expect(governor.governLog(entry(line), 'otlp')?.line).not.toContain(MARKER);
+      }),
+      { numRuns: 300 },
+    );
   });
 });
 

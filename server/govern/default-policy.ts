@@ -50,7 +50,7 @@ function conventionsPolicy(): Omit<Policy, 'limits' | 'content'> {
       ...labelPolicies('infrastructure', INFRASTRUCTURE_LABELS),
     },
     never: NEVER_LABELS.map(({ rule, pattern }) => ({ rule, pattern })),
-    aliases: [DCGM_LINK_MODEL, ...LABEL_ALIASES.map(aliasPolicy)],
+    aliases: [DCGM_LINK_MODEL, NODE_CPU_MODEL, ...LABEL_ALIASES.map(aliasPolicy)],
     metrics: metricPolicies(),
     contractPrefixes: ['inference_', 'gpu_'],
     otherOnContract: 'drop',
@@ -74,6 +74,16 @@ const DCGM_LINK_MODEL: AliasPolicy = {
     { name: 'model_name', keep: false },
   ],
   metricPrefix: 'DCGM_',
+};
+
+// node_exporter's node_cpu_info names the processor so.
+const NODE_CPU_MODEL: AliasPolicy = {
+  target: '',
+  originals: [
+    { name: 'model_name', keep: false },
+    { name: 'model', keep: false },
+  ],
+  metricPrefix: 'node_',
 };
 
 function aliasPolicy(alias: (typeof LABEL_ALIASES)[number]): AliasPolicy {

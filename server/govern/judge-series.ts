@@ -5,7 +5,7 @@ import type { Action, DecisionLog, Source } from './decisions.ts';
 import type { NameJudge } from './names.ts';
 import type { LabelPolicy, MetricPolicy, Policy } from './policy.ts';
 import { type AggregationRule, aggregationRule, baseName } from './rule.ts';
-import { sniffValue } from './sniff.ts';
+import { isUnfitName, sniffValue } from './sniff.ts';
 
 /** The fleet level of a series. */
 export interface FleetTarget {
@@ -136,7 +136,7 @@ export class SeriesJudge {
     if (this.metricNames.has(base) || Object.hasOwn(this.policy.metrics, metric)) return undefined;
     if (this.metricNames.size >= metricNames)
       return this.refuse(source, 'too_many_metrics', `more than ${metricNames} metric names`);
-    if (sniffValue(metric, 'identity', 'size') !== undefined)
+    if (isUnfitName(metric))
       return this.refuse(source, 'metric_name_unfit', "the metric's name looks like an identifier or a sentence");
     return undefined;
   }

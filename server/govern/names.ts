@@ -1,7 +1,6 @@
 import { BarographError } from '../model/index.ts';
 import type { LabelPolicy, Policy } from './policy.ts';
-import { isProse } from './prose.ts';
-import { sniffValue } from './sniff.ts';
+import { isUnfitName } from './sniff.ts';
 
 /** What the policy says of a label's or attribute's name. */
 export type NameVerdict =
@@ -49,7 +48,7 @@ export class NameJudge {
   /** Whether a name may be shown in counters: short, of plain characters, no identifier and no sentence. */
   isPlain(name: string): boolean {
     if (Object.hasOwn(this.labels, name)) return true;
-    return PLAIN_NAME.test(name) && sniffValue(name, 'identity') === undefined;
+    return PLAIN_NAME.test(name) && !isUnfitName(name);
   }
 
   private judgeAfresh(name: string): NameVerdict {
@@ -57,8 +56,7 @@ export class NameJudge {
     if (name.length > this.nameBytes) return { kind: 'unfit' };
     if (this.isContent(name)) return { kind: 'content' };
     for (const { rule, expression } of this.never) if (expression.test(name)) return { kind: 'never', rule };
-    if (name.length > 128 || isProse(name) || sniffValue(name, 'identity', 'size') !== undefined)
-      return { kind: 'unfit' };
+    if (name.length > 128 || isUnfitName(name)) return { kind: 'unfit' };
     return { kind: 'other' };
   }
 

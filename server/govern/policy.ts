@@ -24,6 +24,7 @@ export interface NeverPolicy {
 
 /** Other names of a label, the preferred first. */
 export interface AliasPolicy {
+  /** The label of the taxonomy; `''` with a `metricPrefix` says that there the originals are no aliases at all. */
   readonly target: string;
   readonly originals: readonly { readonly name: string; readonly keep: boolean }[];
   /** Only for metrics whose name begins so; it goes before aliases for every metric. */

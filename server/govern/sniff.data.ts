@@ -3,6 +3,10 @@
 
 /** Values that must stay. */
 export const NAMES: readonly string[] = [
+  'client-http2',
+  'event-loop01',
+  'gen-ai',
+  'run-llama3',
   // Models as their providers and engines name them.
   'meta-llama/Llama-3.1-70B-Instruct',
   'meta-llama/Meta-Llama-3-8B-Instruct',

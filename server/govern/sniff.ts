@@ -43,7 +43,7 @@ const UNIX_TIME = /(?<!\d)1[4-9]\d{8}(?:\d{3}|\d{6}|\d{9})?(?!\d)/;
 const ISO_TIME = /\d{4}-?\d\d-?\d\d[T_ ]\d\d:?\d\d(?::?\d\d)?/;
 const ID_PREFIX =
   /(?<![a-z0-9])(?:req|request|rid|trace|span|sess|session|sid|user|usr|uid|msg|message|conv|conversation|chat|cmpl|chatcmpl|run|thread|call|toolu|resp|response|gen|generation|file|asst|cus|cust|customer|acct|account|org|tenant|batch|task|txn|tx|order|inv|evt|event|corr|client|device)[-_:#]((?=[a-z0-9]*\d)[a-z0-9]{5,})(?![a-z0-9])/i;
-const ID_PREFIX_WORD = /^(?:v?\d{1,4}[a-z]?|\d{1,4}[kmgb]b?|20\d{6})$/i;
+const ID_PREFIX_WORD = /^(?:v?\d{1,4}[a-z]?|[a-z]{3,}\d{1,2}|\d{1,4}[kmgb]b?|20\d{6})$/i;
 const IPV4 = /(?<![\w.])(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}(?![\w.-])/;
 const IPV6 =
   /(?<![\w:])(?:[0-9a-f]{1,4}:){3,7}(?::|[0-9a-f]{1,4})|(?<![\w:])[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,5}::(?:[0-9a-f]{1,4}:?)*/i;
@@ -58,7 +58,7 @@ const SEPARATORS = /[^A-Za-z0-9]+/;
 
 /** Label names that end so hold a quantity, whose digits are no identifier. */
 const QUANTITY_NAME =
-  /(?:bytes|tokens|size|seconds|ms|count|total|concurrency|blocks|limit|length|len|len(?:gth)?|capacity|mb|gb|mib|gib|version|port|budget|rate|perc|percent|ratio|utilization|bound)$/i;
+  /(?:bytes|tokens|size|seconds|ms|count|total|concurrency|blocks|limit|len(?:gth)?|capacity|mb|gb|mib|gib|version|port|budget|rate|perc|percent|ratio|utilization|bound)$/i;
 
 /**
  * Says what kind of identifier, personal datum, secret or text a value is, or `undefined` where it is a plain name.
@@ -93,6 +93,16 @@ const ALL_JWTS = new RegExp(`${JWT.source}(?:\\.[\\w-]+)?`, 'g');
 const ALL_API_KEYS = new RegExp(API_KEY.source, 'gi');
 const KEY_HINT =
   /[srp]k[-_]|gh[opsur]_|github_pat|glpat|xox|hf_|nvapi|gsk_|npm_|pypi|A[KS]IA|AIza|ya29|bearer|basic |-----BEGIN/i;
+
+/**
+ * Whether a metric's, label's or attribute's name is an identifier, secret or sentence. Names are built more freely than
+ * values (`client_http2_streams`), so only what no name holds counts.
+ */
+export function isUnfitName(name: string): boolean {
+  if (sniffValue(name, 'personal') !== undefined || UUID.test(name) || DIGIT_RUN.test(name)) return true;
+  for (const [, run] of name.matchAll(HEX_RUN)) if (run.length >= 16 && /\d/.test(run)) return true;
+  return /(?<![a-z0-9])(?=[a-z]*\d)[a-z0-9]{20,}(?![a-z0-9])/i.test(name) && sniffShape(name, true) !== undefined;
+}
 
 function sniffShape(value: string, isQuantity: boolean): SniffedKind | undefined {
   if (UUID.test(value)) return 'uuid';
