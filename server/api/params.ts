@@ -1,4 +1,5 @@
-import { BarographError, parseDurationMs } from '../model/index.ts';
+import type { FastifyRequest } from 'fastify';
+import { BarographError, msToNs, parseDurationMs } from '../model/index.ts';
 
 /** The parameters of a request, from its query string and a form body together; repeated names keep every value. */
 export class Params {
@@ -35,6 +36,15 @@ export class Params {
     return ms;
   }
 
+  /** A time in nanoseconds as Loki reads it: integers of up to ten digits are seconds, longer ones nanoseconds; decimals seconds; or RFC 3339. */
+  timeNs(name: string, fallback: bigint): bigint {
+    const text = this.get(name);
+    if (text === undefined || text === '') return fallback;
+    if (/^-?\d{1,10}$/.test(text)) return BigInt(text) * 1_000_000_000n;
+    if (/^-?\d{11,19}$/.test(text)) return BigInt(text);
+    return msToNs(this.time(name, 0));
+  }
+
   /** A duration in milliseconds from seconds (with decimals) or a Prometheus duration; `undefined` where absent. */
   durationMs(name: string): number | undefined {
     const text = this.get(name);
@@ -59,4 +69,19 @@ export class Params {
 /** An error about one parameter. */
 export function badParameter(name: string, got: string, accepted: string): BarographError {
   return new BarographError({ code: 'bad_parameter', status: 400, where: `parameter ${name}`, got, accepted });
+}
+
+/** The parameters of the query string and of a form body. */
+export function paramsOf(request: FastifyRequest): Params {
+  const url = new URL(request.url, 'http://localhost');
+  const all = url.searchParams;
+  const type = request.headers['content-type'] ?? '';
+  if (
+    request.method === 'POST' &&
+    type.startsWith('application/x-www-form-urlencoded') &&
+    Buffer.isBuffer(request.body)
+  ) {
+    for (const [name, value] of new URLSearchParams(request.body.toString('utf8'))) all.append(name, value);
+  }
+  return new Params(all);
 }

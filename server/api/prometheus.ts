@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { BarographError } from '../model/index.ts';
 import type { QueryPool, QueryRequest } from '../query/index.ts';
-import { badParameter, Params } from './params.ts';
+import { goneSignal } from './answer.ts';
+import { badParameter, type Params, paramsOf } from './params.ts';
 
 /** Points of one series that a range query may ask for, as in Prometheus. */
 const MAX_POINTS = 11_000;
@@ -125,21 +126,6 @@ function range(p: Params): { startMs: number; endMs: number } {
   return { startMs: p.time('start', FOREVER.startMs), endMs: p.time('end', FOREVER.endMs) };
 }
 
-/** The parameters of the query string and of a form body. */
-function paramsOf(request: FastifyRequest): Params {
-  const url = new URL(request.url, 'http://localhost');
-  const all = url.searchParams;
-  const type = request.headers['content-type'] ?? '';
-  if (
-    request.method === 'POST' &&
-    type.startsWith('application/x-www-form-urlencoded') &&
-    Buffer.isBuffer(request.body)
-  ) {
-    for (const [name, value] of new URLSearchParams(request.body.toString('utf8'))) all.append(name, value);
-  }
-  return new Params(all);
-}
-
 /** `U__a_2e_b` is `a.b`: how clients write UTF-8 names into a path. */
 function unescapeName(name: string): string {
   if (!name.startsWith('U__')) return name;
@@ -164,10 +150,8 @@ async function answer(
   reply: FastifyReply,
   read: () => QueryRequest,
 ): Promise<FastifyReply> {
-  const controller = new AbortController();
-  request.raw.socket.once('close', () => controller.abort());
   try {
-    const body = await api.queries.run(read(), controller.signal);
+    const body = await api.queries.run(read(), goneSignal(reply));
     return reply.type('application/json').send(body);
   } catch (error) {
     const known = error instanceof BarographError ? error : undefined;

@@ -8,9 +8,12 @@ import { VERSION } from './version.ts';
 
 const HELP = `barograph ${VERSION}: observability for LLM inference, in one process
 
-  barograph serve [--config FILE] [--data DIR] [--host HOST] [--port PORT] [--log-level LEVEL]
-      Receives Prometheus remote write on /api/v1/write and answers PromQL on /api/v1/query and
-      /api/v1/query_range, all on one port (7070 on 127.0.0.1).
+  barograph serve [--config FILE] [--data DIR] [--host HOST] [--port PORT]
+                  [--otlp-http-port PORT] [--otlp-grpc-port PORT] [--log-level LEVEL]
+      Receives Prometheus remote write on /api/v1/write, Loki push on /loki/api/v1/push and OTLP on
+      /v1/{metrics,logs,traces}, and answers as Prometheus, Loki and Tempo do, all on one port (7070 on
+      127.0.0.1). OTLP comes in on 4318 (HTTP) and 4317 (gRPC) as well. Port 0 takes a free one; with
+      --port 0 the other two do so too where nothing else is said.
 
       Send from a Prometheus:      remote_write: [{url: http://127.0.0.1:7070/api/v1/write}]
       Ask with promtool:           promtool query instant http://127.0.0.1:7070 'up'
@@ -28,6 +31,8 @@ async function main(argv: string[]): Promise<number> {
       data: { type: 'string' },
       host: { type: 'string' },
       port: { type: 'string' },
+      'otlp-http-port': { type: 'string' },
+      'otlp-grpc-port': { type: 'string' },
       'log-level': { type: 'string' },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean' },
@@ -63,6 +68,12 @@ function withFlags(file: Record<string, unknown>, flags: Record<string, string |
   const server = { ...(file.server as object | undefined) } as Record<string, unknown>;
   if (flags.host !== undefined) server.host = flags.host;
   if (flags.port !== undefined) server.port = Number(flags.port);
+  for (const key of ['otlp-http-port', 'otlp-grpc-port'] as const) {
+    const name = key.replaceAll('-', '_');
+    if (flags[key] !== undefined) server[name] = Number(flags[key]);
+    // Whoever asks for a free port runs beside others, and would meet them on the fixed ones.
+    else if (server.port === 0) server[name] ??= 0;
+  }
   const out: Record<string, unknown> = { ...file, server };
   if (flags.data !== undefined) out.data = flags.data;
   if (flags['log-level'] !== undefined) out.log_level = flags['log-level'];

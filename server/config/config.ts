@@ -11,6 +11,10 @@ export const configSchema = z.strictObject({
       host: z.string().default('127.0.0.1'),
       /** The port of the pane, the APIs and the receivers over HTTP. 0 takes a free one. */
       port: z.int().min(0).max(65535).default(7070),
+      /** The port of OTLP over HTTP, which is received on `port` too. 0 takes a free one. */
+      otlp_http_port: z.int().min(0).max(65535).default(4318),
+      /** The port of OTLP over gRPC. 0 takes a free one. */
+      otlp_grpc_port: z.int().min(0).max(65535).default(4317),
       /** A bearer token that every request must carry; required beyond loopback. */
       token: z.string().min(16).optional(),
       /** Bytes of a request's body as it arrives, at most. */

@@ -1,5 +1,8 @@
 // Answers queries in worker threads: a request as plain data in, the body of its HTTP answer out.
-// In: QueryRequest from the API. Out: JSON text, or a BarographError with a place and a status.
+// In: QueryRequest from the API. Out: JSON as text or bytes, or spans; or a BarographError with a place and a status.
 // Never: runs a query on the thread that acknowledges writes, or writes to the store.
+
+export type { LogQuery } from './log-request.ts';
 export { type PoolOptions, type QueryPool, startQueryPool } from './pool.ts';
-export type { QueryRequest } from './request.ts';
+export type { QueryAnswer, QueryRequest } from './request.ts';
+export type { TraceQuery } from './trace-request.ts';

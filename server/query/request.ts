@@ -1,9 +1,19 @@
-import { BarographError, type Matcher } from '../model/index.ts';
+import { BarographError, type Matcher, type Span } from '../model/index.ts';
 import type { Readers } from '../store/index.ts';
+import { answerLogs, type LogQuery } from './log-request.ts';
 import { encodePrometheus, parseSelector, queryPromql, selectorsOf } from './promql/index.ts';
+import { answerTraces, type TraceQuery } from './trace-request.ts';
 
-/** What the API asks of a query worker: plain data that crosses to a thread. Times are milliseconds. */
-export type QueryRequest =
+/** What the API asks of a query worker: plain data that crosses to a thread. */
+export type QueryRequest = MetricQuery | LogQuery | TraceQuery;
+
+/** What a worker answers: the body of the HTTP answer, or the spans of a trace, which the API encodes. */
+export type QueryAnswer<R extends QueryRequest = QueryRequest> = R extends { readonly kind: 'trace' }
+  ? Span[]
+  : string | Uint8Array;
+
+/** Requests about metrics, in Prometheus's terms. Times are milliseconds. */
+export type MetricQuery =
   | {
       readonly kind: 'promql';
       readonly query: string;
@@ -33,8 +43,26 @@ export type QueryRequest =
   | { readonly kind: 'exemplars'; readonly query: string; readonly startMs: number; readonly endMs: number }
   | { readonly kind: 'metadata'; readonly metric: string | undefined; readonly limit: number };
 
-/** Answers a request with the body of its HTTP answer, JSON text. */
-export async function answer(request: QueryRequest, readers: Readers, signal: AbortSignal): Promise<string> {
+/** Answers a request. */
+export async function answer(
+  request: QueryRequest,
+  readers: Readers,
+  signal: AbortSignal,
+): Promise<QueryAnswer | Span[]> {
+  switch (request.kind) {
+    case 'log_labels':
+    case 'log_label_values':
+    case 'log_series':
+    case 'log_stats':
+      return answerLogs(request, readers.logs, signal);
+    case 'trace':
+      return answerTraces(request, readers.traces, signal);
+    default:
+      return answerMetrics(request, readers, signal);
+  }
+}
+
+async function answerMetrics(request: MetricQuery, readers: Readers, signal: AbortSignal): Promise<string> {
   switch (request.kind) {
     case 'promql': {
       const { query, startMs, endMs, stepMs, lookbackMs, timeoutMs } = request;

@@ -1,0 +1,109 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { LogIngest } from '../ingest/index.ts';
+import { BarographError } from '../model/index.ts';
+import type { QueryPool, QueryRequest } from '../query/index.ts';
+import type { Store } from '../store/index.ts';
+import { decodeLokiPush, decodeLokiPushJson, inflateInBackground, parseContentEncoding } from '../wire/index.ts';
+import { sendAnswer, sendError } from './answer.ts';
+import { badParameter, type Params, paramsOf } from './params.ts';
+
+/** What Loki's routes need from the program. */
+export interface LokiApi {
+  readonly store: Store;
+  readonly logs: LogIngest;
+  readonly queries: QueryPool;
+  readonly version: string;
+  /** Counts a request by receiver and HTTP status. */
+  readonly count: (receiver: string, status: number) => void;
+}
+
+const HOUR_NS = 3_600_000_000_000n;
+/** How far back labels and series look where nobody said, as Loki does. */
+const METADATA_RANGE_NS = 6n * HOUR_NS;
+
+/** Adds Loki's push receiver, its queries (GET and form POST) and its status routes. */
+export function addLokiRoutes(app: FastifyInstance, api: LokiApi): void {
+  app.post('/loki/api/v1/push', (request, reply) => push(api, request, reply));
+  const both = (path: string, read: (params: Params, request: FastifyRequest) => QueryRequest): void => {
+    app.route({
+      method: ['GET', 'POST'],
+      url: `/loki/api/v1/${path}`,
+      handler: (request, reply) => sendAnswer(api.queries, request, reply, () => read(paramsOf(request), request)),
+    });
+  };
+  for (const path of ['labels', 'label']) {
+    both(path, (p) => ({ kind: 'log_labels', match: selectorOf(p), ...range(p, METADATA_RANGE_NS) }));
+  }
+  both('label/:name/values', (p, request) => ({
+    kind: 'log_label_values',
+    label: (request.params as { name: string }).name,
+    match: selectorOf(p),
+    ...range(p, METADATA_RANGE_NS),
+  }));
+  both('series', (p) => ({
+    kind: 'log_series',
+    match: [...p.all('match[]'), ...p.all('match')],
+    ...range(p, METADATA_RANGE_NS),
+  }));
+  both('index/stats', (p) => ({ kind: 'log_stats', query: p.required('query'), ...range(p, HOUR_NS) }));
+  app.get('/loki/api/v1/status/buildinfo', (_request, reply) =>
+    reply.send({ version: api.version, revision: '', branch: '', buildDate: '', buildUser: '', goVersion: '' }),
+  );
+  app.get('/ready', (_request, reply) => reply.type('text/plain; charset=utf-8').send('ready\n'));
+}
+
+/** Loki push in JSON, or in protobuf with snappy. The answer comes once the lines are durable. */
+async function push(api: LokiApi, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  try {
+    const type = (request.headers['content-type'] ?? '').split(';')[0].trim().toLowerCase();
+    const isJson = type === 'application/json';
+    if (!isJson && type !== 'application/x-protobuf') {
+      throw new BarographError({
+        code: 'unsupported_media_type',
+        status: 415,
+        where: 'Content-Type',
+        got: JSON.stringify(type.slice(0, 80)),
+        accepted: 'application/json or application/x-protobuf',
+      });
+    }
+    const encoding = request.headers['content-encoding'] ?? (isJson ? undefined : 'snappy');
+    const body = (request.body as Buffer | null | undefined) ?? Buffer.alloc(0);
+    const inflated = await inflateInBackground(body, parseContentEncoding(encoding));
+    const entries = isJson ? decodeLokiPushJson(inflated) : decodeLokiPush(inflated);
+    const { accepted, rejected, reason } = api.logs.take(entries, 'loki_push', nowNs());
+    await api.store.writer.commit();
+    // As in Loki, the lines that were fit are stored and the answer tells about the others.
+    if (rejected > 0) {
+      throw new BarographError({
+        code: 'lines_refused',
+        status: 400,
+        where: 'push',
+        got: `${rejected} of ${accepted + rejected} lines refused: ${reason}`,
+      });
+    }
+    api.count('loki_push', 204);
+    return reply.code(204).send();
+  } catch (error) {
+    api.count('loki_push', error instanceof BarographError ? error.status : 500);
+    return sendError(request, reply, error);
+  }
+}
+
+function nowNs(): bigint {
+  return BigInt(Date.now()) * 1_000_000n;
+}
+
+function selectorOf(p: Params): string[] {
+  const query = p.get('query');
+  return query === undefined || query === '' ? [] : [query];
+}
+
+/** The range in nanoseconds; where it isn't given it ends now and has `defaultNs` (or the duration `since`). */
+function range(p: Params, defaultNs: bigint): { startNs: bigint; endNs: bigint } {
+  const endNs = p.timeNs('end', nowNs());
+  const sinceMs = p.durationMs('since');
+  const length = sinceMs === undefined ? defaultNs : BigInt(Math.round(sinceMs)) * 1_000_000n;
+  const startNs = p.timeNs('start', endNs - length);
+  if (endNs < startNs) throw badParameter('end', 'a time before start', 'a time at or after start');
+  return { startNs, endNs };
+}

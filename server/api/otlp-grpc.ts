@@ -1,0 +1,146 @@
+import {
+  status as GrpcStatus,
+  type Metadata,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServiceDefinition,
+  type ServiceError,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
+import { type OtlpSignal, takeOtlp } from '../ingest/index.ts';
+import { BarographError } from '../model/index.ts';
+import { DEFAULT_MAX_BYTES, encodeExportResponse } from '../wire/index.ts';
+import { type OtlpReceiver, rpcCodeOf } from './otlp.ts';
+
+/** Where the gRPC receiver listens and whom it lets in. */
+export interface GrpcOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** A bearer token that every call must carry, or `undefined`. */
+  readonly token: string | undefined;
+}
+
+/** A listening gRPC receiver. */
+export interface GrpcReceiver {
+  readonly port: number;
+  /** Lets the calls in flight end and stops. */
+  close(): Promise<void>;
+}
+
+const SERVICES: Readonly<Record<OtlpSignal, string>> = {
+  metrics: 'opentelemetry.proto.collector.metrics.v1.MetricsService',
+  logs: 'opentelemetry.proto.collector.logs.v1.LogsService',
+  traces: 'opentelemetry.proto.collector.trace.v1.TraceService',
+};
+/** How long the calls in flight may take to end, milliseconds. */
+const CLOSE_MS = 2000;
+
+type Call = ServerUnaryCall<Buffer, Buffer>;
+
+/**
+ * Starts OTLP over gRPC: the `Export` methods of the three services. Messages stay bytes; the same decoders read them as
+ * over HTTP. gzip is undone by the library.
+ * @throws BarographError `listen` where the port can't be taken.
+ */
+export async function startOtlpGrpc(receiver: OtlpReceiver, options: GrpcOptions): Promise<GrpcReceiver> {
+  const server = new Server({ 'grpc.max_receive_message_length': DEFAULT_MAX_BYTES });
+  for (const signal of Object.keys(SERVICES) as OtlpSignal[]) {
+    server.addService(exportService(SERVICES[signal]), {
+      Export: (call: Call, callback: sendUnaryData<Buffer>) => {
+        answer(receiver, signal, call, options.token).then(
+          (body) => {
+            receiver.count(`otlp_grpc_${signal}`, 200);
+            callback(null, body);
+          },
+          (error: unknown) => {
+            const { httpStatus, ...failure } = describe(error);
+            receiver.count(`otlp_grpc_${signal}`, httpStatus);
+            callback(failure as Partial<ServiceError>);
+          },
+        );
+      },
+    });
+  }
+  const host = options.host.includes(':') ? `[${options.host}]` : options.host;
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(`${host}:${options.port}`, ServerCredentials.createInsecure(), (error, bound) => {
+      if (error) reject(listenError(error, `${host}:${options.port}`));
+      else resolve(bound);
+    });
+  });
+  return {
+    port,
+    close: () =>
+      new Promise((resolve) => {
+        const timer = setTimeout(() => server.forceShutdown(), CLOSE_MS);
+        server.tryShutdown(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      }),
+  };
+}
+
+function listenError(cause: Error, address: string): BarographError {
+  return new BarographError({
+    code: 'listen',
+    status: 500,
+    where: 'configuration › server.otlp_grpc_port',
+    got: `${address}, which can't be listened on (${cause.message.slice(0, 120)})`,
+    fix: 'stop the program that has the port, or choose another port',
+    cause,
+  });
+}
+
+/** A service whose one method takes and answers bytes. */
+function exportService(name: string): ServiceDefinition {
+  const asIs = (value: Buffer): Buffer => value;
+  return {
+    Export: {
+      path: `/${name}/Export`,
+      requestStream: false,
+      responseStream: false,
+      requestSerialize: asIs,
+      requestDeserialize: asIs,
+      responseSerialize: asIs,
+      responseDeserialize: asIs,
+    },
+  };
+}
+
+async function answer(
+  receiver: OtlpReceiver,
+  signal: OtlpSignal,
+  call: Call,
+  token: string | undefined,
+): Promise<Buffer> {
+  if (token !== undefined && !carries(call.metadata, token)) {
+    throw new BarographError({
+      code: 'unauthenticated',
+      status: 401,
+      where: 'authorization',
+      accepted: 'Bearer with the configured server.token',
+    });
+  }
+  const { rejected, reason } = takeOtlp(receiver.ways, signal, call.request, 'protobuf');
+  await receiver.store.writer.commit();
+  const body = encodeExportResponse(signal, { rejected, message: reason ?? '' }, 'protobuf');
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+}
+
+function carries(metadata: Metadata, token: string): boolean {
+  return metadata.get('authorization')[0] === `Bearer ${token}`;
+}
+
+function describe(error: unknown): { code: number; details: string; httpStatus: number } {
+  if (error instanceof BarographError) {
+    return { code: rpcCodeOf(error.status), details: error.message, httpStatus: error.status };
+  }
+  return {
+    code: GrpcStatus.INTERNAL,
+    details: 'an unexpected error; nothing of the request was acknowledged',
+    httpStatus: 500,
+  };
+}

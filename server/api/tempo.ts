@@ -1,0 +1,79 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { BarographError, type Span } from '../model/index.ts';
+import type { QueryPool } from '../query/index.ts';
+import { encodeTraceByIdResponse, encodeTraces, tracesToJson } from '../wire/index.ts';
+import { bufferOf, goneSignal, sendError } from './answer.ts';
+
+/** What Tempo's routes need from the program. */
+export interface TempoApi {
+  readonly queries: QueryPool;
+  readonly version: string;
+}
+
+type TraceRequest = FastifyRequest<{ Params: { id: string } }>;
+
+/** Adds Tempo's HTTP API: traces by ID and status. */
+export function addTempoRoutes(app: FastifyInstance, api: TempoApi): void {
+  app.get('/api/echo', (_request, reply) => reply.type('text/plain; charset=utf-8').send('echo'));
+  app.get('/api/status/buildinfo', (_request, reply) =>
+    reply.send({ version: api.version, revision: '', branch: '', buildDate: '', buildUser: '', goVersion: '' }),
+  );
+  app.get<{ Params: { id: string } }>('/api/traces/:id', (request, reply) =>
+    traceById(api, request, reply, {
+      protobuf: encodeTraces,
+      json: (spans) => JSON.stringify(batchesOf(spans)),
+    }),
+  );
+  app.get<{ Params: { id: string } }>('/api/v2/traces/:id', (request, reply) =>
+    traceById(api, request, reply, {
+      protobuf: encodeTraceByIdResponse,
+      json: (spans) => JSON.stringify({ trace: tracesToJson(spans), metrics: {}, status: 'COMPLETE' }),
+    }),
+  );
+}
+
+interface TraceEncoders {
+  readonly protobuf: (spans: readonly Span[]) => Uint8Array;
+  readonly json: (spans: readonly Span[]) => string;
+}
+
+async function traceById(
+  api: TempoApi,
+  request: TraceRequest,
+  reply: FastifyReply,
+  encoders: TraceEncoders,
+): Promise<FastifyReply> {
+  try {
+    const traceId = parseTraceId(request.params.id);
+    const spans = await api.queries.run({ kind: 'trace', traceId } as const, goneSignal(reply));
+    if (spans.length === 0) {
+      throw new BarographError({ code: 'trace_not_found', status: 404, where: 'trace', got: `no span of ${traceId}` });
+    }
+    if (/\bapplication\/protobuf\b/.test(request.headers.accept ?? '')) {
+      return reply.type('application/protobuf').send(bufferOf(encoders.protobuf(spans)));
+    }
+    return reply.type('application/json').send(encoders.json(spans));
+  } catch (error) {
+    return sendError(request, reply, error);
+  }
+}
+
+/** Tempo's older answer names the resource spans `batches`. */
+function batchesOf(spans: readonly Span[]): unknown {
+  const { resourceSpans } = tracesToJson(spans) as { resourceSpans: unknown };
+  return { batches: resourceSpans };
+}
+
+/** A trace's ID as 32 lower-case hex digits; shorter ones are padded, as Tempo does for 64-bit IDs. */
+function parseTraceId(text: string): string {
+  if (!/^[0-9a-fA-F]{1,32}$/.test(text)) {
+    throw new BarographError({
+      code: 'bad_parameter',
+      status: 400,
+      where: 'trace ID',
+      got: JSON.stringify(text.slice(0, 40)),
+      accepted: '1 to 32 hex digits',
+    });
+  }
+  return text.toLowerCase().padStart(32, '0');
+}
