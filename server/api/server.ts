@@ -1,39 +1,77 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { OwnMetrics } from '../telemetry/index.ts';
+import { addLokiRoutes, type LokiApi } from './loki.ts';
+import { addOtlpRoutes, type OtlpReceiver } from './otlp.ts';
 import { addPrometheusRoutes, type PrometheusApi } from './prometheus.ts';
 import { addRemoteWrite, type Receivers } from './receivers.ts';
+import { addTempoRoutes, type TempoApi } from './tempo.ts';
+import { addUiRoutes } from './ui.ts';
 
-/** What the HTTP server is made of. */
-export interface HttpParts {
-  readonly prometheus: PrometheusApi;
-  readonly receivers: Receivers;
-  readonly metrics: OwnMetrics;
+/** What every listener over HTTP keeps to. */
+export interface HttpOptions {
   /** A bearer token that every request must carry, or `undefined`. */
   readonly token: string | undefined;
   /** Bytes of a body as it arrives, at most. */
   readonly maxBodyBytes: number;
 }
 
-/** Builds the HTTP server of port 7070. Bodies arrive as buffers; each route decodes its own. */
-export function createHttpServer(parts: HttpParts): FastifyInstance {
+/** What the HTTP server is made of. */
+export interface HttpParts extends HttpOptions {
+  readonly prometheus: PrometheusApi;
+  readonly receivers: Receivers;
+  readonly otlp: OtlpReceiver;
+  readonly loki: LokiApi;
+  readonly tempo: TempoApi;
+  readonly metrics: OwnMetrics;
+  /** The folder of the built page. */
+  readonly uiFolder: string;
+}
+
+/** A server without routes. Bodies arrive as buffers; each route decodes its own. */
+function createApp(options: HttpOptions): FastifyInstance {
   const app = Fastify({
-    bodyLimit: parts.maxBodyBytes,
+    bodyLimit: options.maxBodyBytes,
     logger: false,
     routerOptions: { maxParamLength: 2048 },
     forceCloseConnections: true,
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  if (parts.token !== undefined) {
-    const expected = `Bearer ${parts.token}`;
+  if (options.token !== undefined) {
+    const expected = `Bearer ${options.token}`;
     app.addHook('onRequest', async (request, reply) => {
       if (request.headers.authorization !== expected) {
         return reply.code(401).send('Authorization: accepted is Bearer with the configured server.token\n');
       }
     });
   }
+  app.setNotFoundHandler((request, reply) =>
+    reply.code(404).send({
+      status: 'error',
+      errorType: 'not_found',
+      error: `no route ${request.method} ${request.url.split('?')[0].slice(0, 200)}`,
+      message: 'this route is not served here; docs/reference lists those that are',
+    }),
+  );
+  return app;
+}
+
+/** Builds the server of OTLP's own port over HTTP, 4318. */
+export function createOtlpHttpServer(receiver: OtlpReceiver, options: HttpOptions): FastifyInstance {
+  const app = createApp(options);
+  addOtlpRoutes(app, receiver);
+  return app;
+}
+
+/** Builds the HTTP server of port 7070. */
+export function createHttpServer(parts: HttpParts): FastifyInstance {
+  const app = createApp(parts);
   addPrometheusRoutes(app, parts.prometheus);
   addRemoteWrite(app, parts.receivers);
+  addOtlpRoutes(app, parts.otlp);
+  addLokiRoutes(app, parts.loki);
+  addTempoRoutes(app, parts.tempo);
+  addUiRoutes(app, parts.uiFolder);
   app.get('/metrics', (_request, reply) =>
     reply.type('text/plain; version=0.0.4; charset=utf-8').send(parts.metrics.expose()),
   );

@@ -1,8 +1,11 @@
 import os from 'node:os';
-import { createHttpServer } from '../api/index.ts';
+import path from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { createHttpServer, createOtlpHttpServer, startOtlpGrpc } from '../api/index.ts';
 import type { Config } from '../config/index.ts';
 import { createGovernor } from '../govern/index.ts';
-import { MetricIngest } from '../ingest/index.ts';
+import { LogIngest, MetricIngest, TraceIngest } from '../ingest/index.ts';
+import { BarographError } from '../model/index.ts';
 import { startQueryPool } from '../query/index.ts';
 import { openStore } from '../store/index.ts';
 import { createLogger, OwnMetrics } from '../telemetry/index.ts';
@@ -12,6 +15,10 @@ import { VERSION } from './version.ts';
 export interface Running {
   /** `http://host:port` of the API. */
   readonly url: string;
+  /** `http://host:port` of OTLP over HTTP. */
+  readonly otlpHttpUrl: string;
+  /** `host:port` of OTLP over gRPC. */
+  readonly otlpGrpcAddress: string;
   /** Stops accepting, commits what waits, closes the files. */
   close(): Promise<void>;
 }
@@ -32,21 +39,44 @@ export async function serve(config: Config): Promise<Running> {
     maxPending: config.query.max_pending,
   });
   const own = ownMetrics({ store, governor, metrics, queries });
+  const logs = new LogIngest(store, governor);
+  const otlp = { store, ways: { metrics, logs, traces: new TraceIngest(store, governor) }, count: own.countRequest };
+  const { host, token, max_body_bytes: maxBodyBytes } = config.server;
   const app = createHttpServer({
     prometheus: { queries, version: VERSION, startedMs, seriesCount: () => store.series.size },
     receivers: { store, metrics, count: own.countRequest },
+    otlp,
+    loki: { store, logs, queries, version: VERSION, count: own.countRequest },
+    tempo: { queries, version: VERSION },
     metrics: own.registry,
-    token: config.server.token,
-    maxBodyBytes: config.server.max_body_bytes,
+    uiFolder: path.join(import.meta.dirname, '..', '..', 'ui', 'dist'),
+    token,
+    maxBodyBytes,
   });
-  const url = await app.listen({ host: config.server.host, port: config.server.port });
-  log.info({ url, data: config.data, series: store.series.size, startMs: Date.now() - startedMs }, 'listening');
+  const otlpHttp = createOtlpHttpServer(otlp, { token, maxBodyBytes });
+  const url = await listen(app, host, config.server.port, 'server.port');
+  const otlpHttpUrl = await listen(otlpHttp, host, config.server.otlp_http_port, 'server.otlp_http_port');
+  const grpc = await startOtlpGrpc(otlp, { host, port: config.server.otlp_grpc_port, token });
+  const otlpGrpcAddress = `${host.includes(':') ? `[${host}]` : host}:${grpc.port}`;
+  log.info(
+    {
+      url,
+      otlpHttpUrl,
+      otlpGrpcAddress,
+      data: config.data,
+      series: store.series.size,
+      startMs: Date.now() - startedMs,
+    },
+    'listening',
+  );
   let closing: Promise<void> | undefined;
   return {
     url,
+    otlpHttpUrl,
+    otlpGrpcAddress,
     close() {
       closing ??= (async () => {
-        await app.close();
+        await Promise.all([app.close(), otlpHttp.close(), grpc.close()]);
         await queries.close();
         await store.close();
         log.info('stopped');
@@ -54,6 +84,21 @@ export async function serve(config: Config): Promise<Running> {
       return closing;
     },
   };
+}
+
+async function listen(app: FastifyInstance, host: string, port: number, key: string): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (cause) {
+    throw new BarographError({
+      code: 'listen',
+      status: 500,
+      where: `configuration › ${key}`,
+      got: `${host}:${port}, which can't be listened on (${(cause as { code?: string }).code ?? 'unknown'})`,
+      fix: 'stop the program that has the port, or choose another port',
+      cause,
+    });
+  }
 }
 
 interface Rooms {
