@@ -1,6 +1,5 @@
 import {
-  status as GrpcStatus,
-  type Metadata,
+  Metadata,
   Server,
   ServerCredentials,
   type ServerUnaryCall,
@@ -10,8 +9,9 @@ import {
 } from '@grpc/grpc-js';
 import { type OtlpSignal, takeOtlp } from '../ingest/index.ts';
 import { BarographError } from '../model/index.ts';
-import { DEFAULT_MAX_BYTES, encodeExportResponse } from '../wire/index.ts';
-import { type OtlpReceiver, rpcCodeOf } from './otlp.ts';
+import { DEFAULT_MAX_BYTES } from '../wire/index.ts';
+import type { OtlpReceiver } from './otlp.ts';
+import { exportAnswer, isRetryable, rpcCodeOf, statusAnswer } from './otlp-answer.ts';
 
 /** Where the gRPC receiver listens and whom it lets in. */
 export interface GrpcOptions {
@@ -124,23 +124,23 @@ async function answer(
       accepted: 'Bearer with the configured server.token',
     });
   }
-  const { rejected, reason } = takeOtlp(receiver.ways, signal, call.request, 'protobuf');
+  const outcome = takeOtlp(receiver.ways, signal, call.request, 'protobuf');
   await receiver.store.writer.commit();
-  const body = encodeExportResponse(signal, { rejected, message: reason ?? '' }, 'protobuf');
-  return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  return exportAnswer(signal, outcome, 'protobuf');
 }
 
 function carries(metadata: Metadata, token: string): boolean {
   return metadata.get('authorization')[0] === `Bearer ${token}`;
 }
 
-function describe(error: unknown): { code: number; details: string; httpStatus: number } {
-  if (error instanceof BarographError) {
-    return { code: rpcCodeOf(error.status), details: error.message, httpStatus: error.status };
+function describe(error: unknown): { code: number; details: string; metadata: Metadata; httpStatus: number } {
+  const known = error instanceof BarographError ? error : undefined;
+  const httpStatus = known?.status ?? 500;
+  const details = known?.message ?? 'an unexpected error; nothing of the request was acknowledged';
+  const metadata = new Metadata();
+  if (isRetryable(httpStatus)) {
+    // Senders repeat RESOURCE_EXHAUSTED only where the status says after what time.
+    metadata.set('grpc-status-details-bin', statusAnswer(httpStatus, details, 'protobuf'));
   }
-  return {
-    code: GrpcStatus.INTERNAL,
-    details: 'an unexpected error; nothing of the request was acknowledged',
-    httpStatus: 500,
-  };
+  return { code: rpcCodeOf(httpStatus), details, metadata, httpStatus };
 }

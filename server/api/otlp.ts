@@ -2,13 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type OtlpEncoding, type OtlpSignal, type OtlpWays, takeOtlp } from '../ingest/index.ts';
 import { BarographError } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
-import {
-  DEFAULT_MAX_BYTES,
-  encodeExportResponse,
-  encodeRpcStatus,
-  inflateInBackground,
-  parseContentEncoding,
-} from '../wire/index.ts';
+import { DEFAULT_MAX_BYTES, inflateInBackground, parseContentEncoding } from '../wire/index.ts';
+import { exportAnswer, isRetryable, RETRY_AFTER_S, statusAnswer } from './otlp-answer.ts';
 
 /** What the OTLP receivers, over HTTP and gRPC, need from the program. */
 export interface OtlpReceiver {
@@ -23,17 +18,6 @@ const CONTENT_TYPES: Readonly<Record<OtlpEncoding, string>> = {
   protobuf: 'application/x-protobuf',
   json: 'application/json',
 };
-/** Numbers of google.rpc.Code. */
-const RPC_CODES: Readonly<Record<number, number>> = { 400: 3, 401: 16, 413: 8, 415: 3, 429: 8, 503: 14 };
-const RPC_INTERNAL = 13;
-/** What a sender waits before it tries again, seconds. */
-const RETRY_AFTER_S = 5;
-
-/** The number of google.rpc.Code (the same as gRPC's) that fits an HTTP status. */
-export function rpcCodeOf(status: number): number {
-  return RPC_CODES[status] ?? RPC_INTERNAL;
-}
-
 /**
  * Adds `POST /v1/metrics`, `/v1/logs` and `/v1/traces`: OTLP over HTTP in protobuf and JSON. The answer comes once the
  * telemetry is durable, in the encoding of the request.
@@ -72,11 +56,10 @@ async function take(
     parseContentEncoding(request.headers['content-encoding']),
     DEFAULT_MAX_BYTES,
   );
-  const { rejected, reason } = takeOtlp(receiver.ways, signal, inflated, encoding);
+  const outcome = takeOtlp(receiver.ways, signal, inflated, encoding);
   await receiver.store.writer.commit();
   receiver.count(`otlp_http_${signal}`, 200);
-  const answer = encodeExportResponse(signal, { rejected, message: reason ?? '' }, encoding);
-  return reply.type(CONTENT_TYPES[encoding]).send(Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength));
+  return reply.type(CONTENT_TYPES[encoding]).send(exportAnswer(signal, outcome, encoding));
 }
 
 /** Answers an error as a google.rpc.Status in the encoding of the request, JSON where that isn't known. */
@@ -89,13 +72,12 @@ function refuse(
 ): FastifyReply {
   const { status, message } = describe(error);
   receiver.count(`otlp_http_${signal}`, status);
-  if (status === 429 || status === 503) reply.header('retry-after', String(RETRY_AFTER_S));
+  if (isRetryable(status)) reply.header('retry-after', String(RETRY_AFTER_S));
   const encoding = encodingOf(request) ?? 'json';
-  const answer = encodeRpcStatus({ code: rpcCodeOf(status), message }, encoding);
   return reply
     .code(status)
     .type(CONTENT_TYPES[encoding])
-    .send(Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength));
+    .send(statusAnswer(status, message, encoding));
 }
 
 function describe(error: Error & { statusCode?: number }): { status: number; message: string } {

@@ -60,8 +60,7 @@ async function traceById(
 
 /** Tempo's older answer names the resource spans `batches`. */
 function batchesOf(spans: readonly Span[]): unknown {
-  const { resourceSpans } = tracesToJson(spans) as { resourceSpans: unknown };
-  return { batches: resourceSpans };
+  return { batches: tracesToJson(spans).resourceSpans };
 }
 
 /** A trace's ID as 32 lower-case hex digits; shorter ones are padded, as Tempo does for 64-bit IDs. */

@@ -54,6 +54,7 @@ async function main(argv: string[]): Promise<number> {
   const file = values.config === undefined ? {} : ((parse(fs.readFileSync(values.config, 'utf8')) ?? {}) as object);
   const config = parseConfig(withFlags(file as Record<string, unknown>, values));
   const running = await serve(config);
+  console.log(`OTLP over HTTP at ${running.otlpHttpUrl}, over gRPC at ${running.otlpGrpcAddress}`);
   console.log(`Barograph is ready at ${running.url}`);
   await new Promise<void>((resolve) => {
     process.once('SIGINT', resolve);

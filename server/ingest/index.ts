@@ -3,4 +3,5 @@
 // Never: acknowledges what isn't committed, or lets a refused part harm the rest.
 export { LogIngest } from './log-ingest.ts';
 export { type IngestOutcome, MetricIngest } from './metric-ingest.ts';
+export { type OtlpEncoding, type OtlpSignal, type OtlpWays, takeOtlp } from './otlp-ingest.ts';
 export { TraceIngest } from './trace-ingest.ts';
