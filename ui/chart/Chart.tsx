@@ -73,7 +73,6 @@ export function Chart(props: ChartProps) {
   }
 
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a canvas that is walked through with the arrow keys has no element of its own.
     <div
       ref={host}
       className="chart"

@@ -18,15 +18,16 @@ export function eventsChart(
 ): ChartSpec {
   return {
     key: JSON.stringify([panel.id, theme.name]),
-    ]),
     window,
     data: [frameTimes(frame), new Array(frame.length).fill(null)] as uPlot.AlignedData,
-    options: show: false ,
+    options: {
+      legend: { show: false },
       padding: [2, 0, 0, 0],
-      cursor: ...sharedCursor(theme), points: show: false ,
-      scales: time: true , y: range: () => [0, 1] ,
-      axes: [...timeAxis(theme), size: 18, space: 90, grid: show: false , show: false ],
-      series: [, stroke: 'transparent', points: show: false ],,
+      cursor: { ...sharedCursor(theme), points: { show: false } },
+      scales: { x: { time: true }, y: { range: () => [0, 1] } },
+      axes: [{ ...timeAxis(theme), size: 18, space: 90, grid: { show: false } }, { show: false }],
+      series: [{}, { stroke: 'transparent', points: { show: false } }],
+    },
     paint: (u) => drawBars(u, frame, marks, theme),
   };
 }

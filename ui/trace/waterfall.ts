@@ -107,12 +107,14 @@ const DURATION_STAGES = SPAN_STAGES.flatMap((stage) =>
  * that states them; none where the engine made such spans itself.
  */
 function derivedSpans(spans: readonly TraceSpan[]): TraceSpan[] {
-  const made = new Set(spans.map((span) => `${span.parentSpanId} ${stageOf(span)}`));
+  const made = new Map(spans.map((span) => [`${span.parentSpanId} ${stageOf(span)}`, span]));
   return spans.flatMap((span) => {
     let startNs = span.startNs;
     return DURATION_STAGES.flatMap(({ name, attribute }): TraceSpan[] => {
       const seconds = span.attributes[attribute];
-      if (typeof seconds !== 'number' || !(seconds >= 0) || made.has(`${span.spanId} ${name}`)) return [];
+      const sibling = made.get(`${span.spanId} ${name}`);
+      if (sibling) startNs = Math.max(startNs, sibling.startNs + sibling.durationNs);
+      if (typeof seconds !== 'number' || !(seconds >= 0) || sibling) return [];
       const durationNs = Math.round(seconds * 1e9);
       const one: TraceSpan = {
         spanId: `${span.spanId}/${name}`,

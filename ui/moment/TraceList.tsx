@@ -1,0 +1,50 @@
+import { fetchTrace, type TraceSummary } from '../api/tempo.ts';
+import { formatClockMs, formatSeconds } from '../data/format.ts';
+import { useLoaded, useServices } from '../pane/services.ts';
+import { StageBar } from '../trace/StageBar.tsx';
+import { stageTitle } from '../trace/stages.ts';
+import { buildWaterfall } from '../trace/waterfall.ts';
+
+/** Traces, slowest first, each with what its time went into. */
+export function TraceList({ traces }: { readonly traces: readonly TraceSummary[] }) {
+  const slowest = [...traces].sort((a, b) => b.durationMs - a.durationMs);
+  const longestMs = Math.max(1, slowest[0]?.durationMs ?? 1);
+  return (
+    <ol className="trace-list">
+      {slowest.map((trace) => (
+        <TraceItem key={trace.traceId} trace={trace} longestMs={longestMs} />
+      ))}
+    </ol>
+  );
+}
+
+interface TraceItemProps {
+  readonly trace: TraceSummary;
+  readonly longestMs: number;
+}
+
+function TraceItem({ trace, longestMs }: TraceItemProps) {
+  const { queue, view } = useServices();
+  const loaded = useLoaded(trace.traceId, (signal) => fetchTrace(queue, trace.traceId, signal));
+  const stages = loaded.kind === 'ready' && loaded.value ? buildWaterfall(loaded.value).stages : [];
+  const width = `${Math.max(2, (100 * trace.durationMs) / longestMs)}%`;
+  return (
+    <li>
+      <button type="button" className="trace-item" onClick={() => view.change({ traceId: trace.traceId }, true)}>
+        <time>{formatClockMs(trace.startMs)}</time>
+        <span className="trace-name">
+          {trace.rootName || trace.traceId.slice(0, 8)} <span className="note">{trace.rootService}</span>
+        </span>
+        <span className="trace-duration">{formatSeconds(trace.durationMs / 1000)}</span>
+        <span className="trace-bar">
+          <span style={{ width }}>
+            <StageBar stages={stages} />
+          </span>
+        </span>
+        <span className="trace-bottleneck">
+          {stages.length > 0 ? `${stageTitle(stages[0].stage)} ${Math.round(stages[0].share * 100)} %` : ''}
+        </span>
+      </button>
+    </li>
+  );
+}
