@@ -1,25 +1,27 @@
 import {
-  addHistograms,
   type Labels,
   labelsKey,
   METRIC_NAME,
   type NativeHistogram,
   NO_LABELS,
   onlyLabels,
-  scaleHistogram,
-  withLabel,
   withoutLabels,
 } from '../../model/index.ts';
-import type { Aggregate } from './ast.ts';
+import { countValues, isSelection, selectMembers } from './aggregate-select.ts';
+import type { Aggregate, Expr } from './ast.ts';
 import type { EvaluationContext } from './context.ts';
-import { executionError } from './errors.ts';
-import { formatValue } from './format.ts';
-import { quantile } from './range-functions.ts';
-import { emptySeries, isEmptySeries, type VectorSeries } from './values.ts';
+import { formatG } from './format.ts';
+import { compact, sumHistograms } from './histogram-arithmetic.ts';
+import { preciseMean } from './kahan.ts';
+import { quantileOf } from './statistics.ts';
+import { emptyHistogramSeries, emptySeries, isEmptySeries, type VectorSeries } from './values.ts';
 
-interface Group {
+/** The series that one result is made of. */
+export interface Group {
   readonly labels: Labels;
   readonly members: VectorSeries[];
+  /** Whether any member's name is to be dropped; then the result's is. */
+  dropName: boolean;
 }
 
 /** Evaluates an aggregation over every step. `param` is the scalar parameter by step, `name` that of `count_values`. */
@@ -28,301 +30,241 @@ export function aggregate(
   input: VectorSeries[],
   param: Float64Array | undefined,
   name: string,
+  steps: number,
   context: EvaluationContext,
 ): VectorSeries[] {
-  const steps = context.steps.count;
-  const groups = groupSeries(expr, input);
-  context.charge(groups.length * steps);
+  if (expr.op === 'count_values') return countValues(expr, input, name, steps, context);
+  if (param && expr.op === 'quantile') checkQuantiles(param, expr.param as Expr, context);
+  const groups = groupSeries(expr, input, context);
+  if (isSelection(expr.op)) return selectMembers(expr, groups, param as Float64Array, steps, context);
   const out: VectorSeries[] = [];
   for (const group of groups) {
-    switch (expr.op) {
-      case 'topk':
-      case 'bottomk':
-      case 'limitk':
-      case 'limit_ratio':
-        out.push(...selectMembers(expr, group, param as Float64Array, context));
-        break;
-      case 'count_values':
-        out.push(...countValues(group, name, steps, expr, context));
-        break;
-      default:
-        out.push(reduceGroup(expr, group, param, context));
-    }
+    context.tick();
+    const series = reduceGroup(expr, group, param, steps, context);
+    if (!isEmptySeries(series)) out.push(series);
   }
-  return out.filter((series) => !isEmptySeries(series));
+  return out;
 }
 
-function groupSeries(expr: Aggregate, input: VectorSeries[]): Group[] {
-  const groups = new Map<string, Group>();
+function checkQuantiles(param: Float64Array, expr: Expr, context: EvaluationContext): void {
+  const bad = param.find((q) => !(q >= 0 && q <= 1));
+  if (bad !== undefined) {
+    context.warn(`quantile value should be between 0 and 1, got ${formatG(bad)}`, expr.position);
+  }
+}
+
+/** The labels that an aggregation keeps of a series. */
+export function grouping(expr: Aggregate): (labels: Labels) => Labels {
   const names = new Set(expr.labels);
-  if (expr.grouping === 'without') names.add(METRIC_NAME);
+  if (expr.grouping === 'without') {
+    names.add(METRIC_NAME);
+    return (labels) => withoutLabels(labels, names);
+  }
+  return names.size === 0 ? () => NO_LABELS : (labels) => onlyLabels(labels, names);
+}
+
+function groupSeries(expr: Aggregate, input: VectorSeries[], context: EvaluationContext): Group[] {
+  const groups = new Map<string, Group>();
+  const labelsOf = grouping(expr);
   for (const series of input) {
-    const labels =
-      expr.grouping === 'without'
-        ? withoutLabels(series.labels, names)
-        : names.size === 0
-          ? NO_LABELS
-          : onlyLabels(series.labels, names);
+    context.tick();
+    const labels = labelsOf(series.labels);
     const key = labelsKey(labels);
     const group = groups.get(key);
-    if (group) group.members.push(series);
-    else groups.set(key, { labels, members: [series] });
+    if (group) {
+      group.members.push(series);
+      group.dropName ||= series.dropName;
+    } else groups.set(key, { labels, members: [series], dropName: series.dropName });
   }
   return [...groups.values()];
 }
+
+/** Reductions that are one pass over whole columns while there are only floats. */
+const BY_COLUMN: ReadonlySet<string> = new Set(['sum', 'count', 'min', 'max', 'avg', 'group', 'stddev', 'stdvar']);
 
 function reduceGroup(
   expr: Aggregate,
   group: Group,
   param: Float64Array | undefined,
+  steps: number,
   context: EvaluationContext,
 ): VectorSeries {
-  const steps = context.steps.count;
-  const out = emptySeries(group.labels, steps);
-  const hasHistograms = group.members.some((member) => member.histograms);
-  if (!hasHistograms) {
-    if (FAST.has(expr.op)) return reduceColumns(expr.op, group, out);
-  }
-  const result = hasHistograms ? { ...out, histograms: new Array<NativeHistogram | undefined>(steps) } : out;
+  const mixed = group.members.some((member) => member.histograms);
+  if (!mixed && BY_COLUMN.has(expr.op)) return reduceColumns(expr.op, group, steps, context);
+  const out = emptyHistogramSeries(group.labels, steps, group.dropName);
+  const floats = new Float64Array(group.members.length);
+  const histograms: NativeHistogram[] = [];
   for (let step = 0; step < steps; step++) {
-    const floats: number[] = [];
-    const histograms: NativeHistogram[] = [];
+    context.tick();
+    let count = 0;
+    histograms.length = 0;
     for (const member of group.members) {
       if (!member.has[step]) continue;
       const histogram = member.histograms?.[step];
       if (histogram) histograms.push(histogram);
-      else floats.push(member.values[step]);
+      else floats[count++] = member.values[step];
     }
-    if (floats.length + histograms.length === 0) continue;
-    const value = reduceStep(expr, floats, histograms, param?.[step] ?? 0, context);
+    if (count + histograms.length === 0) continue;
+    const value = reduceStep(expr, floats.subarray(0, count), histograms, param?.[step] ?? 0, context);
     if (value === undefined) continue;
     out.has[step] = 1;
     if (typeof value === 'number') out.values[step] = value;
-    else (result.histograms as (NativeHistogram | undefined)[])[step] = value;
+    else out.histograms[step] = value;
   }
-  return result;
+  return mixed ? out : { ...out, histograms: undefined };
 }
 
-const FAST: ReadonlySet<string> = new Set(['sum', 'count', 'min', 'max', 'avg', 'group']);
+function reduceColumns(op: Aggregate['op'], group: Group, steps: number, context: EvaluationContext): VectorSeries {
+  const out = emptySeries(group.labels, steps, group.dropName);
+  const { values, has } = out;
+  switch (op) {
+    case 'count':
+      for (const member of group.members) {
+        context.tick();
+        const present = member.has;
+        for (let i = 0; i < steps; i++) values[i] += present[i];
+      }
+      for (let i = 0; i < steps; i++) has[i] = Number(values[i] > 0);
+      return out;
+    case 'group':
+      for (const member of group.members) for (let i = 0; i < steps; i++) has[i] |= member.has[i];
+      values.set(has);
+      return out;
+    case 'min':
+    case 'max':
+      for (const member of group.members) {
+        context.tick();
+        extremes(op === 'min' ? -1 : 1, member, values, has);
+      }
+      return out;
+    case 'sum':
+    case 'avg':
+      sumColumns(group, out, op === 'avg', context);
+      return out;
+    default:
+      varianceColumns(group, out, op === 'stddev', context);
+      return out;
+  }
+}
 
-/** The common reductions of floats, member by member over whole columns. */
-function reduceColumns(op: Aggregate['op'], group: Group, out: VectorSeries): VectorSeries {
+function extremes(sign: 1 | -1, member: VectorSeries, values: Float64Array, has: Uint8Array): void {
+  const { values: input, has: present } = member;
+  for (let i = 0; i < values.length; i++) {
+    if (!present[i]) continue;
+    // NaN gives way to anything.
+    if (!has[i] || input[i] * sign > values[i] * sign || values[i] !== values[i]) values[i] = input[i];
+    has[i] = 1;
+  }
+}
+
+function sumColumns({ members }: Group, out: VectorSeries, average: boolean, context: EvaluationContext): void {
   const { values, has } = out;
   const steps = values.length;
-  const counts = op === 'avg' ? new Float64Array(steps) : undefined;
-  const lost = op === 'sum' || op === 'avg' ? new Float64Array(steps) : undefined;
-  for (const member of group.members) {
+  const lost = new Float64Array(steps);
+  const counts = new Uint32Array(steps);
+  for (const member of members) {
+    context.tick();
     const { values: input, has: present } = member;
     for (let i = 0; i < steps; i++) {
       if (!present[i]) continue;
       const value = input[i];
-      const first = has[i] === 0;
-      has[i] = 1;
-      switch (op) {
-        case 'count':
-          values[i]++;
-          break;
-        case 'group':
-          values[i] = 1;
-          break;
-        case 'min':
-          if (first || value < values[i] || Number.isNaN(values[i])) values[i] = value;
-          break;
-        case 'max':
-          if (first || value > values[i] || Number.isNaN(values[i])) values[i] = value;
-          break;
-        default: {
-          const sum = values[i];
-          const next = sum + value;
-          const error = lost as Float64Array;
-          if (!Number.isFinite(next)) error[i] = 0;
-          else error[i] += Math.abs(sum) >= Math.abs(value) ? sum - next + value : value - next + sum;
-          values[i] = next;
-          if (counts) counts[i]++;
-        }
-      }
+      const sum = values[i];
+      const next = sum + value;
+      if (next === Infinity || next === -Infinity) lost[i] = 0;
+      else lost[i] += Math.abs(sum) >= Math.abs(value) ? sum - next + value : value - next + sum;
+      values[i] = next;
+      counts[i]++;
     }
   }
-  if (lost) {
+  for (let i = 0; i < steps; i++) {
+    if (counts[i] === 0) continue;
+    has[i] = 1;
+    if (!average) values[i] += lost[i];
+    else if (Number.isFinite(values[i])) values[i] = values[i] / counts[i] + lost[i] / counts[i];
+    else {
+      // The sum overflowed or holds infinities; the mean may be finite even so.
+      const all = members.filter((member) => member.has[i]).map((member) => member.values[i]);
+      values[i] = preciseMean(all, 0, all.length);
+    }
+  }
+}
+
+/** Welford's method, member by member. */
+function varianceColumns({ members }: Group, out: VectorSeries, root: boolean, context: EvaluationContext): void {
+  const { values, has } = out;
+  const steps = values.length;
+  const means = new Float64Array(steps);
+  const counts = new Uint32Array(steps);
+  for (const member of members) {
+    context.tick();
+    const { values: input, has: present } = member;
     for (let i = 0; i < steps; i++) {
-      values[i] += lost[i];
-      if (counts && has[i]) values[i] = Number.isFinite(values[i]) ? values[i] / counts[i] : mean(group, i);
+      if (!present[i]) continue;
+      const distance = input[i] - means[i];
+      means[i] += distance / ++counts[i];
+      values[i] += distance * (input[i] - means[i]);
     }
   }
-  return out;
-}
-
-/** The mean of one step where the sum overflows or infinities take part. */
-function mean(group: Group, step: number): number {
-  let result = 0;
-  let n = 0;
-  for (const member of group.members) {
-    if (!member.has[step]) continue;
-    const value = member.values[step];
-    n++;
-    if (!Number.isFinite(result) && !Number.isNaN(result) && (result === value || Number.isFinite(value))) continue;
-    result += value / n - result / n;
+  for (let i = 0; i < steps; i++) {
+    if (counts[i] === 0) continue;
+    has[i] = 1;
+    values[i] /= counts[i];
+    if (root) values[i] = Math.sqrt(values[i]);
   }
-  return result;
 }
 
+/** One step whose values may be histograms; `floats` may be reordered. */
 function reduceStep(
   expr: Aggregate,
-  floats: number[],
-  histograms: NativeHistogram[],
+  floats: Float64Array,
+  histograms: readonly NativeHistogram[],
   param: number,
   context: EvaluationContext,
 ): number | NativeHistogram | undefined {
-  switch (expr.op) {
-    case 'count':
-      return floats.length + histograms.length;
-    case 'group':
-      return 1;
-    case 'sum':
-    case 'avg':
-      if (histograms.length === 0) return floats.reduce((a, b) => a + b, 0) / (expr.op === 'avg' ? floats.length : 1);
-      if (floats.length > 0) {
-        context.warn('encountered a mix of histograms and floats for aggregation', expr.position);
-        return undefined;
-      }
-      return sumOf(expr, histograms, context);
-    default:
-      if (histograms.length > 0) context.info(`ignored histogram in ${expr.op} aggregation`, expr.position);
-      if (floats.length === 0) return undefined;
-  }
-  switch (expr.op) {
-    case 'min':
-      return floats.reduce((a, b) => (b < a || Number.isNaN(a) ? b : a));
-    case 'max':
-      return floats.reduce((a, b) => (b > a || Number.isNaN(a) ? b : a));
-    case 'quantile':
-      if (Number.isNaN(param) || param < 0 || param > 1) {
-        context.warn(`quantile value should be between 0 and 1, got ${formatValue(param)}`, expr.expr.position);
-      }
-      return quantile(param, floats);
-    default: {
-      let average = 0;
-      let squares = 0;
-      floats.forEach((value, i) => {
-        const delta = value - average;
-        average += delta / (i + 1);
-        squares += delta * (value - average);
-      });
-      const variance = squares / floats.length;
-      return expr.op === 'stdvar' ? variance : Math.sqrt(variance);
+  const { op } = expr;
+  if (op === 'count') return floats.length + histograms.length;
+  if (op === 'group') return 1;
+  if (op === 'sum' || op === 'avg') {
+    if (histograms.length === 0) return reduceFloats(op, floats);
+    if (floats.length > 0) {
+      context.warn('encountered a mix of histograms and floats for aggregation', expr.expr.position);
+      return undefined;
     }
+    return sumOf(expr, histograms, context);
   }
+  if (histograms.length > 0) context.info(`ignored histogram in ${op} aggregation`, expr.expr.position);
+  if (floats.length === 0) return undefined;
+  return op === 'quantile' ? quantileOf(param, floats) : reduceFloats(op, floats);
+}
+
+/** One step of floats by the same code as whole columns: each value is a member with one step. */
+function reduceFloats(op: Aggregate['op'], floats: Float64Array): number {
+  const has = Uint8Array.of(1);
+  const members = Array.from(floats, (value) => ({
+    labels: NO_LABELS,
+    values: Float64Array.of(value),
+    has,
+    histograms: undefined,
+    dropName: false,
+  }));
+  const out = emptySeries(NO_LABELS, 1);
+  const group = { labels: NO_LABELS, members, dropName: false };
+  const quiet = { tick: () => {} } as EvaluationContext;
+  return reduceColumns(op, group, out.values.length, quiet).values[0];
 }
 
 function sumOf(
   expr: Aggregate,
-  histograms: NativeHistogram[],
+  histograms: readonly NativeHistogram[],
   context: EvaluationContext,
 ): NativeHistogram | undefined {
-  let sum: NativeHistogram | undefined = histograms[0];
-  for (let i = 1; i < histograms.length && sum; i++) sum = addHistograms(sum, histograms[i]);
+  const { position } = expr.expr;
+  const sum = sumHistograms(histograms, expr.op === 'avg' ? 1 / histograms.length : 1);
   if (!sum) {
-    context.warn('vector contains histograms with incompatible custom buckets', expr.position);
+    context.warn('vector contains a mix of histograms with exponential and custom buckets schemas', position);
     return undefined;
   }
-  const result = expr.op === 'avg' ? scaleHistogram(sum, 1 / histograms.length) : sum;
-  return { ...result, counterResetHint: 'gauge' };
-}
-
-/** `topk` and its kin keep members as they are; which ones may differ from step to step. */
-function selectMembers(expr: Aggregate, group: Group, param: Float64Array, context: EvaluationContext): VectorSeries[] {
-  const steps = context.steps.count;
-  const picked = new Map<VectorSeries, VectorSeries>();
-  for (let step = 0; step < steps; step++) {
-    let candidates = group.members.filter((member) => member.has[step]);
-    if (expr.op === 'limit_ratio') {
-      const ratio = param[step];
-      if (Number.isNaN(ratio)) throw executionError('limit_ratio: the ratio is NaN');
-      if (ratio > 1 || ratio < -1) {
-        context.warn(
-          `ratio value should be between -1 and 1, got ${formatValue(ratio)}, capping to ${ratio > 0 ? 1 : -1}`,
-          expr.expr.position,
-        );
-      }
-      candidates = candidates.filter((member) => isInRatio(Math.max(-1, Math.min(1, ratio)), member.labels));
-    } else {
-      const k = param[step];
-      if (Number.isNaN(k)) throw executionError(`Parameter value is NaN for aggregation ${expr.op}`);
-      if (k < 1) continue;
-      if (expr.op === 'limitk') candidates = candidates.slice(0, Math.floor(k));
-      else candidates = largest(expr, candidates, step, Math.floor(k), context);
-    }
-    for (const member of candidates) {
-      let series = picked.get(member);
-      if (!series) {
-        series = emptySeries(member.labels, steps);
-        if (member.histograms) series = { ...series, histograms: new Array<NativeHistogram | undefined>(steps) };
-        picked.set(member, series);
-      }
-      series.has[step] = 1;
-      series.values[step] = member.values[step];
-      if (series.histograms) series.histograms[step] = member.histograms?.[step];
-    }
-  }
-  return [...picked.values()];
-}
-
-function largest(
-  expr: Aggregate,
-  candidates: VectorSeries[],
-  step: number,
-  k: number,
-  context: EvaluationContext,
-): VectorSeries[] {
-  const floats = candidates.filter((member) => !member.histograms?.[step]);
-  if (floats.length < candidates.length) context.info(`ignored histogram in ${expr.op} aggregation`, expr.position);
-  const sign = expr.op === 'topk' ? -1 : 1;
-  // NaN is the worst for both, so it is taken only where nothing else is left.
-  floats.sort((a, b) => {
-    const [x, y] = [a.values[step], b.values[step]];
-    if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y));
-    return sign * (x - y);
-  });
-  return floats.slice(0, k);
-}
-
-/** Whether a label set lies in the share `ratio` of the hash space; a negative ratio takes the complement. */
-function isInRatio(ratio: number, labels: Labels): boolean {
-  let hash = 2166136261;
-  const key = labelsKey(labels);
-  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 16777619);
-  // A final mix, because the last characters of similar labels would otherwise stay in the low bits.
-  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  const position = ((hash ^ (hash >>> 13)) >>> 0) / 4294967296;
-  return ratio >= 0 ? position < ratio : position >= 1 + ratio;
-}
-
-function countValues(
-  group: Group,
-  name: string,
-  steps: number,
-  expr: Aggregate,
-  context: EvaluationContext,
-): VectorSeries[] {
-  if (name === '') throw executionError('invalid label name ""');
-  const byValue = new Map<string, VectorSeries>();
-  for (const member of group.members) {
-    for (let step = 0; step < steps; step++) {
-      if (!member.has[step]) continue;
-      if (member.histograms?.[step]) {
-        context.info('ignored histogram in count_values aggregation', expr.position);
-        continue;
-      }
-      const text = formatValue(member.values[step]);
-      let series = byValue.get(text);
-      if (!series) {
-        context.charge(steps);
-        series = emptySeries(withLabel(group.labels, name, text), steps);
-        byValue.set(text, series);
-      }
-      series.has[step] = 1;
-      series.values[step]++;
-    }
-  }
-  return [...byValue.values()];
+  if (sum.reconciled) context.info('mismatched custom buckets were reconciled during aggregation', position);
+  if (sum.collision) context.warn('conflicting counter resets during histogram aggregation', position);
+  return compact(sum.value);
 }

@@ -31,30 +31,59 @@ export interface StringLiteral {
   readonly position: Position;
 }
 
+/**
+ * A duration as written: a literal, or arithmetic over literals and the query's own step and range. It becomes
+ * milliseconds once the query's times are known (`durationMs`).
+ */
+export type Duration =
+  | { readonly kind: 'literal'; readonly seconds: number; readonly position: Position }
+  | { readonly kind: 'step' | 'range'; readonly position: Position }
+  | { readonly kind: 'negated' | 'group'; readonly of: Duration; readonly position: Position }
+  | {
+      readonly kind: 'binary';
+      readonly op: '+' | '-' | '*' | '/' | '%' | '^';
+      readonly left: Duration;
+      readonly right: Duration;
+      readonly position: Position;
+    }
+  | {
+      readonly kind: 'min' | 'max';
+      readonly left: Duration;
+      readonly right: Duration;
+      readonly position: Position;
+    };
+
+/**
+ * How a range is cut at its edges: `anchored` takes the last value before each edge, `smoothed` interpolates between
+ * the samples around it.
+ */
+export type RangeMode = 'anchored' | 'smoothed';
+
 /** `metric{label="value"} offset 5m @ 0`. The metric's name is among the matchers. */
 export interface VectorSelector {
   readonly kind: 'selector';
   readonly matchers: readonly LabelMatcher[];
-  readonly offsetMs: number;
+  readonly offset: Duration | undefined;
   readonly at: AtModifier | undefined;
+  readonly mode: RangeMode | undefined;
   readonly position: Position;
 }
 
-/** `selector[5m]`; offset and `@` are the selector's. */
+/** `selector[5m]`; offset, `@`, `anchored` and `smoothed` are the selector's. */
 export interface MatrixSelector {
   readonly kind: 'matrix';
   readonly selector: VectorSelector;
-  readonly rangeMs: number;
+  readonly range: Duration;
   readonly position: Position;
 }
 
-/** `expr[1h:5m]`; a step of 0 means the default. */
+/** `expr[1h:5m]`; without a step the default is meant. */
 export interface Subquery {
   readonly kind: 'subquery';
   readonly expr: Expr;
-  readonly rangeMs: number;
-  readonly stepMs: number;
-  readonly offsetMs: number;
+  readonly range: Duration;
+  readonly step: Duration | undefined;
+  readonly offset: Duration | undefined;
   readonly at: AtModifier | undefined;
   readonly position: Position;
 }
@@ -107,6 +136,8 @@ export type BinaryOp =
   | '<'
   | '>='
   | '<='
+  | '</'
+  | '>/'
   | 'and'
   | 'or'
   | 'unless';
@@ -118,6 +149,9 @@ export interface VectorMatching {
   readonly group: 'left' | 'right' | undefined;
   /** Labels that a `group_*` takes over from the side of one. */
   readonly include: readonly string[];
+  /** Values that stand in where a side has no series for a match group. */
+  readonly fillLeft: number | undefined;
+  readonly fillRight: number | undefined;
 }
 
 export interface Binary {

@@ -1,5 +1,15 @@
 import { createMatcher, METRIC_NAME } from '../../model/index.ts';
-import type { Aggregate, Binary, Call, Expr, ValueType, VectorSelector } from './ast.ts';
+import {
+  type Aggregate,
+  type Binary,
+  type Call,
+  type Duration,
+  type Expr,
+  unparen,
+  type ValueType,
+  type VectorSelector,
+} from './ast.ts';
+import { isLiteralDuration, positiveDurationMs } from './duration.ts';
 import { parseError } from './errors.ts';
 import { SIGNATURES } from './signatures.ts';
 
@@ -10,6 +20,7 @@ const NAMES: Readonly<Record<ValueType, string>> = {
   matrix: 'range vector',
 };
 const COMPARISONS: ReadonlySet<string> = new Set(['==', '!=', '>', '<', '>=', '<=']);
+const TRIMS: ReadonlySet<string> = new Set(['</', '>/']);
 const SETS: ReadonlySet<string> = new Set(['and', 'or', 'unless']);
 const AGGREGATES_WITH_PARAM: ReadonlyMap<string, ValueType> = new Map<string, ValueType>([
   ['topk', 'scalar'],
@@ -23,6 +34,11 @@ const AGGREGATES_WITH_PARAM: ReadonlyMap<string, ValueType> = new Map<string, Va
 /** Whether an operator compares. */
 export function isComparison(op: string): boolean {
   return COMPARISONS.has(op);
+}
+
+/** Whether an operator cuts histograms. */
+export function isTrim(op: string): boolean {
+  return TRIMS.has(op);
 }
 
 /** Whether an operator works on sets of series. */
@@ -65,8 +81,11 @@ export function checkExpr(query: string, expr: Expr): void {
     case 'selector':
       return checkSelector(query, expr);
     case 'matrix':
-      return checkSelector(query, expr.selector);
+      checkSelector(query, expr.selector);
+      return checkPositive(query, expr.range);
     case 'subquery':
+      checkPositive(query, expr.range);
+      if (expr.step) checkPositive(query, expr.step);
       checkExpr(query, expr.expr);
       return expectType(query, expr.expr, 'vector', 'in subquery');
     case 'paren':
@@ -89,6 +108,11 @@ export function checkExpr(query: string, expr: Expr): void {
   }
 }
 
+/** Durations without `step()` and `range()` are known now; the others are checked with the query's times. */
+function checkPositive(query: string, duration: Duration): void {
+  if (isLiteralDuration(duration)) positiveDurationMs(duration, { query, stepMs: 0, rangeMs: 0 });
+}
+
 function checkSelector(query: string, selector: VectorSelector): void {
   let narrows = false;
   for (const { name, op, value } of selector.matchers) {
@@ -104,7 +128,8 @@ function checkSelector(query: string, selector: VectorSelector): void {
 function checkCall(query: string, call: Call): void {
   const signature = SIGNATURES.get(call.name);
   if (!signature) {
-    throw parseError(query, call.position, `the function "${call.name}" is unknown or not supported yet`);
+    const message = `the function ${JSON.stringify(call.name)} is not supported; supported are the functions of Prometheus 3 except start_timestamp`;
+    throw parseError(query, call.position, message);
   }
   const { args, optional } = signature;
   const least = args.length - (optional < 0 ? 1 : optional);
@@ -113,10 +138,22 @@ function checkCall(query: string, call: Call): void {
     const message = `expected ${bound} argument(s) in call to "${call.name}", got ${call.args.length}`;
     throw parseError(query, call.position, message);
   }
+  if (call.name === 'info' && call.args.length === 2) return checkInfo(query, call);
   call.args.forEach((arg, i) => {
     checkExpr(query, arg);
     expectType(query, arg, args[Math.min(i, args.length - 1)], `in call to function "${call.name}"`);
   });
+}
+
+/** The second argument of `info` is only a list of matchers, which may match everything. */
+function checkInfo(query: string, call: Call): void {
+  checkExpr(query, call.args[0]);
+  expectType(query, call.args[0], 'vector', 'in call to function "info"');
+  const selector = unparen(call.args[1]);
+  if (selector.kind !== 'selector' || selector.offset || selector.at) {
+    throw parseError(query, call.args[1].position, 'expected label matchers in braces in call to function "info"');
+  }
+  for (const { name, op, value } of selector.matchers) createMatcher(name, op, value);
 }
 
 function checkAggregate(query: string, expr: Aggregate): void {
@@ -153,6 +190,9 @@ function checkBinary(query: string, expr: Binary): void {
   }
   const { matching } = expr;
   if (!matching) return;
+  if ((matching.fillLeft ?? matching.fillRight) !== undefined && isSetOperator(expr.op)) {
+    throw fail(`fill modifiers are not allowed for the set operator "${expr.op}"`);
+  }
   if (left === 'scalar' || right === 'scalar') throw fail('vector matching only allowed between instant vectors');
   if (matching.group && isSetOperator(expr.op)) throw fail(`no grouping allowed for "${expr.op}" operation`);
   const both =

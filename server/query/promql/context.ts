@@ -1,62 +1,43 @@
-import { BarographError, type SeriesSamples } from '../../model/index.ts';
-import type { Expr, Position, Subquery, VectorSelector } from './ast.ts';
+import { BarographError } from '../../model/index.ts';
+import type { Position } from './ast.ts';
 import { lineColumn } from './errors.ts';
-
-/** The evaluation steps of a query or of a subquery within it. */
-export interface Steps {
-  /** Milliseconds of the first step. */
-  readonly startMs: number;
-  /** Milliseconds between steps, > 0. */
-  readonly stepMs: number;
-  /** Number of steps, ≥ 0. */
-  readonly count: number;
-}
 
 /** Bounds of one evaluation. */
 export interface EvaluationLimits {
-  /** Samples (input and intermediate) that one query may hold. */
+  /** Samples (read and intermediate) that one query may hold at a time. A native histogram counts by its buckets. */
   readonly maxSamples: number;
   /** Wall-clock milliseconds. */
   readonly timeoutMs: number;
 }
 
+/** Prometheus's defaults: 50 million samples and two minutes. */
 export const DEFAULT_EVALUATION_LIMITS: EvaluationLimits = { maxSamples: 50_000_000, timeoutMs: 120_000 };
 
-/** What the evaluation of one query shares: the fetched data, the range of the whole query, limits, annotations. */
+/** What the evaluation of one query shares: its text, limits and annotations. */
 export class EvaluationContext {
-  readonly query: string;
-  readonly steps: Steps;
-  readonly lookbackMs: number;
-  /** Samples of each selector, fetched before the evaluation began. */
-  readonly data: ReadonlyMap<VectorSelector, SeriesSamples[]>;
-  /** The range of the top-level query, which `@ start()` and `@ end()` mean even inside subqueries. */
-  readonly queryStartMs: number;
-  readonly queryEndMs: number;
+  /** Whether a dropped metric name is only marked until the end, so that `label_replace` can still read it. */
+  readonly delayedNameRemoval: boolean;
   readonly warnings = new Set<string>();
   readonly infos = new Set<string>();
+  private readonly query: string;
   private readonly limits: EvaluationLimits;
   private readonly deadline: number;
-  private readonly signal: AbortSignal | undefined;
+  private readonly isCancelled: () => boolean;
   private samples = 0;
+  private calls = 0;
+  /** Where else the expression under evaluation stands in the text, as distances from its first place. */
+  private shifts: readonly number[] = [0];
 
   constructor(parts: {
     query: string;
-    steps: Steps;
-    lookbackMs: number;
-    data: ReadonlyMap<VectorSelector, SeriesSamples[]>;
-    queryStartMs: number;
-    queryEndMs: number;
     limits: EvaluationLimits;
-    signal: AbortSignal | undefined;
+    delayedNameRemoval: boolean;
+    isCancelled: () => boolean;
   }) {
     this.query = parts.query;
-    this.steps = parts.steps;
-    this.lookbackMs = parts.lookbackMs;
-    this.data = parts.data;
-    this.queryStartMs = parts.queryStartMs;
-    this.queryEndMs = parts.queryEndMs;
     this.limits = parts.limits;
-    this.signal = parts.signal;
+    this.delayedNameRemoval = parts.delayedNameRemoval;
+    this.isCancelled = parts.isCancelled;
     this.deadline = performance.now() + parts.limits.timeoutMs;
   }
 
@@ -76,7 +57,22 @@ export class EvaluationContext {
         fix: 'add matchers, aggregate earlier, use a longer step, or raise query.max_samples',
       });
     }
-    if (this.signal?.aborted) {
+    this.tick();
+  }
+
+  /** Says that samples counted by `charge` are no longer held. */
+  release(samples: number): void {
+    this.samples -= samples;
+  }
+
+  /** Notices a passed deadline or a cancelled request at every 64th call, so that it can stand in a loop over series. */
+  tick(): void {
+    if ((++this.calls & 63) === 0) this.checkTime();
+  }
+
+  /** @throws BarographError `timeout`, `cancelled`. */
+  checkTime(): void {
+    if (this.isCancelled()) {
       throw new BarographError({ code: 'cancelled', status: 499, where: 'query', got: 'a cancelled request' });
     }
     if (performance.now() > this.deadline) {
@@ -91,55 +87,31 @@ export class EvaluationContext {
   }
 
   warn(message: string, position: Position): void {
-    this.warnings.add(`PromQL warning: ${message} (${lineColumn(this.query, position.start)})`);
+    this.annotate(this.warnings, `PromQL warning: ${message}`, position);
   }
 
   info(message: string, position: Position): void {
-    this.infos.add(`PromQL info: ${message} (${lineColumn(this.query, position.start)})`);
+    this.annotate(this.infos, `PromQL info: ${message}`, position);
   }
 
-  /** The time that a selector or subquery is evaluated at for a step at `ms`: `@` first, then the offset. */
-  shifted(expr: VectorSelector | Subquery, ms: number): number {
-    return shiftedTime(expr, ms, this.queryStartMs, this.queryEndMs);
+  /** Runs `evaluate` for an expression that stands in several places, so that its annotations name each of them. */
+  at<T>(shifts: readonly number[], evaluate: () => T): T {
+    if (shifts.length === 1) return evaluate();
+    const outer = this.shifts;
+    this.shifts = outer.flatMap((base) => shifts.map((shift) => base + shift));
+    try {
+      return evaluate();
+    } finally {
+      this.shifts = outer;
+    }
+  }
+
+  private annotate(notes: Set<string>, message: string, position: Position): void {
+    for (const shift of this.shifts) notes.add(`${message} (${lineColumn(this.query, position.start + shift)})`);
   }
 }
 
-/** See `EvaluationContext.shifted`. */
-export function shiftedTime(
-  expr: VectorSelector | Subquery,
-  ms: number,
-  queryStartMs: number,
-  queryEndMs: number,
-): number {
-  const { at } = expr;
-  const base =
-    at === undefined ? ms : at.kind === 'timestamp' ? at.ms : at.kind === 'start' ? queryStartMs : queryEndMs;
-  return base - expr.offsetMs;
-}
-
-/** Whether an expression is the same at every step, so that it need be evaluated once. */
-export function isStepInvariant(expr: Expr): boolean {
-  switch (expr.kind) {
-    case 'number':
-    case 'string':
-      return true;
-    case 'selector':
-      return expr.at !== undefined;
-    case 'matrix':
-      return expr.selector.at !== undefined;
-    case 'subquery':
-      return expr.at !== undefined;
-    case 'paren':
-    case 'unary':
-      return isStepInvariant(expr.expr);
-    case 'aggregate':
-      return isStepInvariant(expr.expr) && (expr.param === undefined || isStepInvariant(expr.param));
-    case 'binary':
-      return isStepInvariant(expr.left) && isStepInvariant(expr.right);
-    case 'call':
-      // These depend on the time of the step even without a selector.
-      if (expr.name === 'time' || expr.name === 'timestamp' || expr.name === 'predict_linear') return false;
-      if (expr.args.length === 0) return expr.name === 'pi';
-      return expr.args.every(isStepInvariant);
-  }
+/** Adds the metric's name to a message where it is known. */
+export function forMetric(message: string, metric: string): string {
+  return metric === '' ? message : `${message} for metric name ${JSON.stringify(metric)}`;
 }

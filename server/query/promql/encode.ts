@@ -43,7 +43,7 @@ function encodeData(result: PromResult): string {
       if (result.kind === 'instant')
         return `{"resultType":"scalar","result":[${time},"${formatValue(value.values[0])}"]}`;
       const has = new Uint8Array(value.values.length).fill(1);
-      return encodeMatrix([{ labels: [], values: value.values, has, histograms: undefined }], result);
+      return encodeMatrix([{ labels: [], values: value.values, has, histograms: undefined, dropName: false }], result);
     }
     case 'vector': {
       const sorted = value.sorted && result.kind === 'instant';

@@ -1,16 +1,19 @@
-import { createMatcher, type SeriesSamples } from '../../model/index.ts';
+import { createMatcher, type Matcher, type SeriesSamples } from '../../model/index.ts';
 import type { MetricReader } from '../../store/index.ts';
-import { type Expr, unparen, type VectorSelector, walk } from './ast.ts';
+import { type Expr, unparen, walk } from './ast.ts';
 import { typeOf } from './check.ts';
-import { DEFAULT_EVALUATION_LIMITS, EvaluationContext, type EvaluationLimits, type Steps } from './context.ts';
-import { executionError } from './errors.ts';
-import { DEFAULT_SUBQUERY_STEP_MS, evaluate, matrixSamples } from './evaluate.ts';
+import { DEFAULT_EVALUATION_LIMITS, EvaluationContext, type EvaluationLimits } from './context.ts';
+import { executionError, parseError } from './errors.ts';
+import { Evaluator } from './evaluate.ts';
 import { parsePromql } from './parse.ts';
-import { planQuery, printPlan } from './plan.ts';
+import { type Fetch, planQuery, printPlan, type QueryTimes, type Steps } from './plan.ts';
 import type { Value } from './values.ts';
 
-/** Prometheus's default lookback. */
+/** Prometheus's default lookback, milliseconds. */
 export const DEFAULT_LOOKBACK_MS = 300_000;
+
+/** The step of a subquery that names none: Prometheus's default evaluation interval, milliseconds. */
+export const DEFAULT_SUBQUERY_STEP_MS = 60_000;
 
 /** When and how a query is evaluated. */
 export interface QueryOptions {
@@ -22,8 +25,18 @@ export interface QueryOptions {
   readonly stepMs: number;
   /** How far an instant selector looks back, milliseconds. Default 5 minutes. */
   readonly lookbackMs?: number;
+  /** The step of subqueries that name none, milliseconds. Default 1 minute. */
+  readonly subqueryStepMs?: number;
+  /**
+   * Whether a function drops the metric's name only at the end of the query, so that `label_replace` can use it. This is
+   * Prometheus's `promql-delayed-name-removal`. Default true.
+   */
+  readonly delayedNameRemoval?: boolean;
   readonly limits?: Partial<EvaluationLimits>;
+  /** Cancels the reading, and the evaluation where the signal can be aborted from another thread's memory. */
   readonly signal?: AbortSignal;
+  /** Asked every few series while evaluating, which is synchronous: whether to stop. */
+  readonly isCancelled?: () => boolean;
 }
 
 /** What a query gives. Timestamps are milliseconds. */
@@ -31,6 +44,7 @@ export interface PromResult {
   readonly kind: 'instant' | 'range';
   readonly value: Value | { readonly kind: 'matrix'; readonly series: SeriesSamples[] };
   readonly steps: Steps;
+  /** Sorted, in Prometheus's words, with `(line:column)` of the expression. */
   readonly warnings: string[];
   readonly infos: string[];
 }
@@ -44,34 +58,30 @@ export async function queryPromql(query: string, options: QueryOptions, reader: 
   const instant = options.stepMs === 0;
   const type = typeOf(expr);
   if (!instant && (type === 'matrix' || type === 'string')) {
-    throw executionError(
-      `invalid expression type "${type === 'matrix' ? 'range vector' : 'string'}" for range query, must be Scalar or instant Vector`,
+    const name = type === 'matrix' ? 'range vector' : 'string';
+    throw parseError(
+      query,
+      expr.position,
+      `invalid expression type "${name}" for range query, must be Scalar or instant Vector`,
     );
   }
-  const steps = stepsOf(options);
-  const lookbackMs = options.lookbackMs ?? DEFAULT_LOOKBACK_MS;
-  const plan = planQuery(expr, steps, lookbackMs, DEFAULT_SUBQUERY_STEP_MS);
-  const limits = { ...DEFAULT_EVALUATION_LIMITS, ...options.limits };
-  const data = await fetchAll(plan.fetches, reader, options.signal);
+  const { signal } = options;
+  const plan = planQuery(query, expr, timesOf(options));
   const context = new EvaluationContext({
     query,
-    steps,
-    lookbackMs,
-    data,
-    queryStartMs: options.startMs,
-    queryEndMs: options.endMs,
-    limits,
-    signal: options.signal,
+    limits: { ...DEFAULT_EVALUATION_LIMITS, ...options.limits },
+    delayedNameRemoval: options.delayedNameRemoval ?? true,
+    isCancelled: () => signal?.aborted === true || options.isCancelled?.() === true,
   });
-  const inner = unparen(expr);
-  const value =
-    inner.kind === 'matrix' || inner.kind === 'subquery'
-      ? { kind: 'matrix' as const, series: matrixSamples(inner, context) }
-      : evaluate(expr, context);
+  context.checkTime();
+  const data = await Promise.all(plan.fetches.map((fetch) => reader.select(requestOf(fetch), signal)));
+  context.checkTime();
+  const evaluator = new Evaluator(plan, data, context);
+  const value = type === 'matrix' ? { kind: 'matrix' as const, series: evaluator.matrix() } : evaluator.run();
   return {
     kind: instant ? 'instant' : 'range',
     value,
-    steps,
+    steps: plan.steps,
     warnings: [...context.warnings].sort(),
     infos: [...context.infos].sort(),
   };
@@ -79,51 +89,31 @@ export async function queryPromql(query: string, options: QueryOptions, reader: 
 
 /** The plan of a query as text. */
 export function explainPromql(query: string, options: QueryOptions): string {
-  return printPlan(
-    planQuery(
-      parsePromql(query),
-      stepsOf(options),
-      options.lookbackMs ?? DEFAULT_LOOKBACK_MS,
-      DEFAULT_SUBQUERY_STEP_MS,
-    ),
-  );
+  return printPlan(planQuery(query, parsePromql(query), timesOf(options)));
 }
 
-function stepsOf({ startMs, endMs, stepMs }: QueryOptions): Steps {
-  if (stepMs === 0) return { startMs, stepMs: 1, count: 1 };
-  return { startMs, stepMs, count: endMs < startMs ? 0 : Math.floor((endMs - startMs) / stepMs) + 1 };
+function timesOf(options: QueryOptions): QueryTimes {
+  const { startMs, endMs, stepMs } = options;
+  return {
+    startMs,
+    endMs: stepMs === 0 ? startMs : endMs,
+    stepMs,
+    lookbackMs: options.lookbackMs ?? DEFAULT_LOOKBACK_MS,
+    subqueryStepMs: options.subqueryStepMs ?? DEFAULT_SUBQUERY_STEP_MS,
+  };
 }
 
-async function fetchAll(
-  fetches: readonly { selector: VectorSelector; startMs: number; endMs: number }[],
-  reader: MetricReader,
-  signal: AbortSignal | undefined,
-): Promise<Map<VectorSelector, SeriesSamples[]>> {
-  const data = new Map<VectorSelector, SeriesSamples[]>();
-  // Selectors that ask for the same thing are read once.
-  const running = new Map<string, Promise<SeriesSamples[]>>();
-  await Promise.all(
-    fetches.map(async ({ selector, startMs, endMs }) => {
-      const key = JSON.stringify([selector.matchers, startMs, endMs]);
-      let read = running.get(key);
-      if (!read) {
-        const matchers = selector.matchers.map((m) => createMatcher(m.name, m.op, m.value));
-        read = reader.select({ matchers, startMs, endMs }, signal);
-        running.set(key, read);
-      }
-      data.set(selector, await read);
-    }),
-  );
-  return data;
+function requestOf({ matchers, startMs, endMs }: Fetch) {
+  return { matchers: matchers.map((m) => createMatcher(m.name, m.op, m.value)), startMs, endMs };
 }
 
 /**
  * The matchers of a `match[]` parameter.
  * @throws BarographError `promql_parse` where it is more than a selector.
  */
-export function parseSelector(text: string): ReturnType<typeof createMatcher>[] {
-  const expr: Expr = parsePromql(text);
-  if (expr.kind !== 'selector' || expr.offsetMs !== 0 || expr.at) {
+export function parseSelector(text: string): Matcher[] {
+  const expr: Expr = unparen(parsePromql(text));
+  if (expr.kind !== 'selector' || expr.offset || expr.at || expr.mode) {
     throw executionError(
       `match[] must be a plain selector such as up{job="a"}, got an expression of kind ${expr.kind}`,
     );
@@ -132,10 +122,10 @@ export function parseSelector(text: string): ReturnType<typeof createMatcher>[] 
 }
 
 /** The matchers of every selector in a query, for exemplars. */
-export function selectorsOf(query: string): ReturnType<typeof createMatcher>[][] {
-  const found: VectorSelector[] = [];
+export function selectorsOf(query: string): Matcher[][] {
+  const found: Matcher[][] = [];
   walk(parsePromql(query), (expr) => {
-    if (expr.kind === 'selector') found.push(expr);
+    if (expr.kind === 'selector') found.push(expr.matchers.map((m) => createMatcher(m.name, m.op, m.value)));
   });
-  return found.map((selector) => selector.matchers.map((m) => createMatcher(m.name, m.op, m.value)));
+  return found;
 }

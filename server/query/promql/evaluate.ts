@@ -1,318 +1,245 @@
-import { bitsOf, METRIC_NAME, type NativeHistogram, type SeriesSamples, withoutLabels } from '../../model/index.ts';
+import { bitsOf, type NativeHistogram, type SeriesSamples } from '../../model/index.ts';
 import { aggregate } from './aggregate.ts';
-import type { Call, Expr, MatrixSelector, Subquery, VectorSelector } from './ast.ts';
-import { unparen } from './ast.ts';
+import { type Call, type Expr, type Unary, unparen } from './ast.ts';
 import { binary } from './binary.ts';
-import { EvaluationContext, isStepInvariant, type Steps } from './context.ts';
+import type { EvaluationContext } from './context.ts';
 import { executionError } from './errors.ts';
-import { absentLabels, absentSeries, INSTANT_FUNCTIONS, mergeEqual } from './functions.ts';
-import { WINDOW_FUNCTIONS, type WindowNotes } from './range-functions.ts';
-import { fastCounterFunction } from './rate.ts';
+import { INSTANT_FUNCTIONS } from './functions.ts';
+import { histogramWeight, scale } from './histogram-arithmetic.ts';
+import { joinInfo } from './info.ts';
+import { absentLabels, absentSeries } from './label-functions.ts';
+import type { Plan, PlanNode } from './plan.ts';
+import { matrixInput, rangeColumns } from './range.ts';
+import { instantSelector, withDetectedResets } from './selector.ts';
 import { EXPERIMENTAL_FUNCTIONS } from './signatures.ts';
-import { emptySeries, isEmptySeries, type Value, type VectorSeries } from './values.ts';
-import { isStaleAt, type Window, type WindowSamples, withoutStale } from './windows.ts';
+import {
+  dropped,
+  joinDropped,
+  removeMarkedNames,
+  scalarOf,
+  textOf,
+  type Value,
+  type VectorSeries,
+  vectorOf,
+} from './values.ts';
 
-const NAME_ONLY: ReadonlySet<string> = new Set([METRIC_NAME]);
-/** Range functions whose result still is the metric, so that the name stays. */
-const KEEPS_NAME: ReadonlySet<string> = new Set(['last_over_time', 'first_over_time']);
-/** Gauge functions that say so when they are given a counter, and the reverse. */
-const WANTS_COUNTER: ReadonlySet<string> = new Set(['rate', 'increase', 'irate']);
+/** Evaluates a plan over fetched data. Synchronous; asks the context for limits, the deadline and cancellation. */
+export class Evaluator {
+  readonly plan: Plan;
+  readonly context: EvaluationContext;
+  private readonly data: readonly (readonly SeriesSamples[])[];
+  /** Values that more consumers wait for, and how many. */
+  private readonly shared = new Map<PlanNode, { readonly value: Value; uses: number }>();
+  /** How many samples each value that still exists counts as. */
+  private readonly held = new Map<PlanNode, number>();
+  private readonly detected = new Map<number, readonly SeriesSamples[]>();
 
-/** Evaluates an expression over every step of the context. */
-export function evaluate(expr: Expr, context: EvaluationContext): Value {
-  if (context.steps.count > 1 && isStepInvariant(expr) && expr.kind !== 'number' && expr.kind !== 'string') {
-    return repeat(evaluate(expr, withSteps(context, { ...context.steps, count: 1 })), context.steps.count);
+  /** @param data The answer to each of the plan's fetches. */
+  constructor(plan: Plan, data: readonly (readonly SeriesSamples[])[], context: EvaluationContext) {
+    this.plan = plan;
+    this.data = data;
+    this.context = context;
+    for (const series of data) for (const one of series) context.charge(weightOf(one));
   }
-  switch (expr.kind) {
-    case 'number':
-      return { kind: 'scalar', values: new Float64Array(context.steps.count).fill(expr.value) };
-    case 'string':
-      return { kind: 'string', value: expr.value };
-    case 'paren':
-      return evaluate(expr.expr, context);
-    case 'unary':
-      return negate(expr.op, evaluate(expr.expr, context), context);
-    case 'selector':
-      return { kind: 'vector', series: instantSelector(expr, context) };
-    case 'matrix':
-    case 'subquery':
-      throw executionError('BUG: a range vector is evaluated by the function around it');
-    case 'binary':
-      return binary(expr, evaluate(expr.left, context), evaluate(expr.right, context), context);
-    case 'aggregate': {
-      const param = expr.param ? evaluate(expr.param, context) : undefined;
-      const input = evaluate(expr.expr, context);
-      if (input.kind !== 'vector') throw executionError('BUG: an aggregation over no vector');
-      const scalars = param?.kind === 'scalar' ? param.values : undefined;
-      const name = param?.kind === 'string' ? param.value : '';
-      const sorted = (expr.op === 'topk' || expr.op === 'bottomk') && context.steps.count === 1;
-      return { kind: 'vector', series: aggregate(expr, input.series, scalars, name, context), sorted };
+
+  /** The result of the whole plan, names that were to be dropped gone. */
+  run(): Value {
+    const value = this.evaluate(this.plan.root);
+    if (value.kind !== 'vector') return value;
+    return { ...value, series: removeMarkedNames(value.series) };
+  }
+
+  /** The value of a node; of a shared one it is kept until its last consumer took it. */
+  evaluate(node: PlanNode): Value {
+    const known = this.shared.get(node);
+    if (known) {
+      if (--known.uses === 0) this.shared.delete(node);
+      return known.value;
     }
-    case 'call':
-      return call(expr, context);
+    const value = this.context.at(node.shifts, () => this.compute(node));
+    const cells = value.kind === 'vector' ? value.series.length * node.steps.count : node.steps.count;
+    this.context.charge(cells);
+    this.held.set(node, cells);
+    if (node.uses > 1) this.shared.set(node, { value, uses: node.uses - 1 });
+    // What this node was made of is garbage now, unless somebody else still waits for it.
+    for (const input of node.inputs) this.release(input);
+    return value;
+  }
+
+  private release(node: PlanNode): void {
+    if (node.expr.kind === 'subquery' && node.kind === 'evaluate') return this.release(node.inputs[0]);
+    if (this.shared.has(node)) return;
+    this.context.release(this.held.get(node) ?? 0);
+    this.held.delete(node);
+  }
+
+  private compute(node: PlanNode): Value {
+    if (node.kind === 'once') return repeat(this.evaluate(node.inputs[0]), node.steps.count);
+    const { expr, steps } = node;
+    switch (expr.kind) {
+      case 'number':
+        return { kind: 'scalar', values: new Float64Array(steps.count).fill(expr.value) };
+      case 'string':
+        return { kind: 'string', value: expr.value };
+      case 'paren':
+        return this.evaluate(node.inputs[0]);
+      case 'unary':
+        return this.unary(expr, node);
+      case 'selector':
+        return { kind: 'vector', series: instantSelector(node, this.samplesOf(node), 'value', this.context) };
+      case 'matrix':
+      case 'subquery':
+        throw executionError('BUG: a range vector is evaluated by the function around it');
+      case 'binary':
+        return binary(expr, this.evaluate(node.inputs[0]), this.evaluate(node.inputs[1]), this.context);
+      case 'aggregate': {
+        const param = node.inputs[1] ? this.evaluate(node.inputs[1]) : undefined;
+        const input = vectorOf(this.evaluate(node.inputs[0]));
+        const scalars = param?.kind === 'scalar' ? param.values : undefined;
+        const name = param?.kind === 'string' ? textOf(param) : '';
+        const sorted = (expr.op === 'topk' || expr.op === 'bottomk') && steps.count === 1;
+        return { kind: 'vector', series: aggregate(expr, input, scalars, name, steps.count, this.context), sorted };
+      }
+      case 'call':
+        return this.call(expr, node);
+    }
+  }
+
+  private unary(expr: Unary, node: PlanNode): Value {
+    const value = this.evaluate(node.inputs[0]);
+    if (expr.op === '+') return value;
+    if (value.kind === 'scalar') return { kind: 'scalar', values: value.values.map((v) => -v) };
+    const series = vectorOf(value).map((one) => ({
+      ...one,
+      ...dropped(one, this.context),
+      values: one.values.map((v) => -v),
+      histograms: one.histograms?.map((h) => h && scale(h, -1)),
+    }));
+    return { kind: 'vector', series: joinDropped(series, this.context) };
+  }
+
+  private call(expr: Call, node: PlanNode): Value {
+    const { context } = this;
+    if (EXPERIMENTAL_FUNCTIONS.has(expr.name)) {
+      context.info(`the function ${expr.name} is experimental`, expr.position);
+    }
+    const range = node.inputs.findIndex((input) => isRange(input.expr) && input.kind === 'evaluate');
+    if (range >= 0) return this.overRange(expr, node, range);
+    if (expr.name === 'timestamp') return this.timestamp(expr, node);
+    if (expr.name === 'info') {
+      const [base, info] = node.inputs;
+      const times = instantSelector(info, this.samplesOf(info), 'time', context);
+      return { kind: 'vector', series: joinInfo(expr, vectorOf(this.evaluate(base)), times, context) };
+    }
+    const args = node.inputs.map((input) => this.evaluate(input));
+    const f = INSTANT_FUNCTIONS.get(expr.name);
+    if (!f) throw executionError(`BUG: the function ${expr.name} has a signature and no implementation`);
+    return f({ call: expr, args, steps: node.steps, times: this.plan.times, context });
+  }
+
+  private overRange(expr: Call, node: PlanNode, range: number): Value {
+    const input = node.inputs[range];
+    const args = node.inputs.filter((_, i) => i !== range).map((arg) => scalarOf(this.evaluate(arg)));
+    const found = this.rangeSamples(input);
+    const position = expr.args[range].position;
+    if (expr.name === 'absent_over_time') {
+      const present = rangeColumns('present_over_time', node, input, found, args, position, this);
+      return { kind: 'vector', series: absentSeries(absentLabels(expr.args[range]), present, node.steps.count) };
+    }
+    return { kind: 'vector', series: rangeColumns(expr.name, node, input, found, args, position, this) };
+  }
+
+  /** The samples that a range selector or a subquery gives, with the flag of each series. */
+  rangeSamples(input: PlanNode): { samples: SeriesSamples; dropName: boolean }[] {
+    if (input.expr.kind !== 'subquery') return this.samplesOf(input).map((samples) => ({ samples, dropName: false }));
+    const inner = input.inputs[0];
+    return vectorOf(this.evaluate(inner)).map((series) => ({
+      samples: toSamples(series, inner),
+      dropName: series.dropName,
+    }));
+  }
+
+  private samplesOf(node: PlanNode): readonly SeriesSamples[] {
+    const index = node.fetch as number;
+    if (!node.stats) return this.data[index];
+    let found = this.detected.get(index);
+    if (!found) this.detected.set(index, (found = withDetectedResets(this.data[index])));
+    return found;
+  }
+
+  /** `timestamp()` of a selector is the time of the sample itself; of anything else that of the step. */
+  private timestamp(expr: Call, node: PlanNode): Value {
+    const { context } = this;
+    const arg = node.inputs[0];
+    const own = unparen(expr.args[0]).kind === 'selector';
+    const selector = arg.kind === 'once' ? arg.inputs[0] : arg;
+    let input = own
+      ? instantSelector(selector, this.samplesOf(selector), 'time', context)
+      : vectorOf(this.evaluate(arg));
+    if (own && arg.kind === 'once') input = vectorOf(repeat({ kind: 'vector', series: input }, node.steps.count));
+    const { startMs, stepMs } = node.steps;
+    const series = input.map((one) => ({
+      ...one,
+      ...dropped(one, context),
+      values: own ? one.values : one.values.map((_, i) => (startMs + i * stepMs) / 1000),
+      histograms: undefined,
+    }));
+    return { kind: 'vector', series: joinDropped(series, context) };
+  }
+
+  /** A range vector at the top of an instant query. */
+  matrix(): SeriesSamples[] {
+    const { root } = this.plan;
+    return matrixInput(root, this.rangeSamples(root));
   }
 }
 
-function withSteps(context: EvaluationContext, steps: Steps): EvaluationContext {
-  // The counters, limits and annotations stay those of the query.
-  return Object.assign(Object.create(EvaluationContext.prototype), context, { steps }) as EvaluationContext;
+function isRange(expr: Expr): boolean {
+  return expr.kind === 'matrix' || expr.kind === 'subquery';
 }
 
-/** A value of one step, the same at every step. */
+/** How many samples a series counts as in the limit. */
+function weightOf({ timestamps, histograms }: SeriesSamples): number {
+  if (!histograms) return timestamps.length;
+  let weight = 0;
+  for (const histogram of histograms) weight += histogram ? histogramWeight(histogram) : 1;
+  return weight;
+}
+
+/** A value of one step at every step. */
 function repeat(value: Value, count: number): Value {
   if (value.kind === 'string') return value;
   if (value.kind === 'scalar') return { kind: 'scalar', values: new Float64Array(count).fill(value.values[0]) };
   const series = value.series.map((one) => ({
-    labels: one.labels,
+    ...one,
     values: new Float64Array(count).fill(one.values[0]),
     has: new Uint8Array(count).fill(one.has[0]),
-    histograms: one.histograms ? new Array<NativeHistogram | undefined>(count).fill(one.histograms[0]) : undefined,
+    histograms: one.histograms && new Array<NativeHistogram | undefined>(count).fill(one.histograms[0]),
   }));
-  return { kind: 'vector', series };
+  return { ...value, series };
 }
 
-function negate(op: '+' | '-', value: Value, context: EvaluationContext): Value {
-  if (op === '+' || value.kind === 'string') return value;
-  if (value.kind === 'scalar') return { kind: 'scalar', values: value.values.map((v) => -v) };
-  const position = { start: 0, end: 0 };
-  const minusOne: Expr = { kind: 'number', value: -1, position };
-  const product = {
-    kind: 'binary',
-    op: '*',
-    left: minusOne,
-    right: minusOne,
-    bool: false,
-    matching: undefined,
-    position,
-  } as const;
-  return binary(product, value, { kind: 'scalar', values: new Float64Array(context.steps.count).fill(-1) }, context);
-}
-
-/** The newest sample of each series within the lookback of each step. */
-function instantSelector(expr: VectorSelector, context: EvaluationContext, timestamps = false): VectorSeries[] {
-  const { startMs, stepMs, count } = context.steps;
-  const found = context.data.get(expr) ?? [];
-  context.charge(found.length * count);
-  const out: VectorSeries[] = [];
-  for (const samples of found) {
-    const { timestamps: times, values } = samples;
-    const bits = bitsOf(values);
-    const result = emptySeries(samples.labels, count);
-    const histograms = samples.histograms && !timestamps ? new Array<NativeHistogram | undefined>(count) : undefined;
-    let at = 0;
-    let any = false;
-    for (let step = 0; step < count; step++) {
-      const time = context.shifted(expr, startMs + step * stepMs);
-      while (at < times.length && times[at] <= time) at++;
-      const newest = at - 1;
-      // The lookback is open on the left.
-      if (newest < 0 || times[newest] <= time - context.lookbackMs || isStaleAt(samples, bits, newest)) continue;
-      any = true;
-      result.has[step] = 1;
-      const histogram = samples.histograms?.[newest];
-      if (timestamps) result.values[step] = times[newest] / 1000;
-      else if (histogram && histograms) histograms[step] = histogram;
-      else result.values[step] = values[newest];
+/** A series of a subquery's inner expression as samples at its steps. */
+function toSamples(series: VectorSeries, { steps }: PlanNode): SeriesSamples {
+  let n = 0;
+  for (let i = 0; i < steps.count; i++) n += series.has[i];
+  const timestamps = new Float64Array(n);
+  const values = new Float64Array(n);
+  const histograms = series.histograms && new Array<NativeHistogram | undefined>(n);
+  const [from, to] = [bitsOf(series.values), bitsOf(values)];
+  let at = 0;
+  for (let i = 0; i < steps.count; i++) {
+    if (!series.has[i]) continue;
+    timestamps[at] = steps.startMs + i * steps.stepMs;
+    to[2 * at] = from[2 * i];
+    to[2 * at + 1] = from[2 * i + 1];
+    // What is known of a histogram's predecessor doesn't hold for the one that the subquery put before it.
+    const histogram = series.histograms?.[i];
+    if (histograms && histogram) {
+      const keeps = histogram.counterResetHint === 'gauge' || histogram.counterResetHint === 'unknown';
+      histograms[at] = keeps ? histogram : { ...histogram, counterResetHint: 'unknown' };
     }
-    if (any) out.push(histograms ? { ...result, histograms } : result);
+    at++;
   }
-  return out;
-}
-
-function call(expr: Call, context: EvaluationContext): Value {
-  if (EXPERIMENTAL_FUNCTIONS.has(expr.name)) {
-    context.info(`the function ${expr.name} is experimental`, expr.position);
-  }
-  const window = WINDOW_FUNCTIONS.get(expr.name);
-  const matrixIndex = expr.args.findIndex((arg) => isMatrix(arg));
-  if (expr.name === 'absent_over_time') {
-    const arg = unparen(expr.args[0]) as MatrixSelector | Subquery;
-    const present = overWindows({ ...expr, name: 'present_over_time' }, arg, [], context);
-    return { kind: 'vector', series: absentSeries(absentLabels(arg), present, context.steps.count) };
-  }
-  if (window && matrixIndex >= 0) {
-    const scalars = expr.args
-      .filter((_, i) => i !== matrixIndex)
-      .map((arg) => (evaluate(arg, context) as { values: Float64Array }).values);
-    const arg = unparen(expr.args[matrixIndex]) as MatrixSelector | Subquery;
-    return { kind: 'vector', series: overWindows(expr, arg, scalars, context) };
-  }
-  if (expr.name === 'timestamp') return timestamp(expr, context);
-  const instant = INSTANT_FUNCTIONS.get(expr.name);
-  if (!instant) throw executionError(`BUG: the function ${expr.name} has a signature and no implementation`);
-  return instant({ call: expr, args: expr.args.map((arg) => evaluate(arg, context)), context });
-}
-
-function isMatrix(expr: Expr): boolean {
-  const inner = unparen(expr);
-  return inner.kind === 'matrix' || inner.kind === 'subquery';
-}
-
-/** `timestamp()` of a selector is the time of the sample itself; of anything else that of the step. */
-function timestamp(expr: Call, context: EvaluationContext): Value {
-  const arg = unparen(expr.args[0]);
-  const withoutName = (series: VectorSeries) => ({ ...series, labels: withoutLabels(series.labels, NAME_ONLY) });
-  if (arg.kind === 'selector') {
-    return { kind: 'vector', series: mergeEqual(instantSelector(arg, context, true).map(withoutName), context) };
-  }
-  const input = evaluate(arg, context);
-  if (input.kind !== 'vector') throw executionError('BUG: timestamp of no vector');
-  const { startMs, stepMs } = context.steps;
-  const series = input.series.map((one) => ({
-    ...withoutName(one),
-    values: Float64Array.from(one.values, (_, i) => (startMs + i * stepMs) / 1000),
-    histograms: undefined,
-  }));
-  return { kind: 'vector', series };
-}
-
-interface RangeInput {
-  readonly samples: SeriesSamples;
-  readonly floats: WindowSamples;
-}
-
-function overWindows(
-  expr: Call,
-  arg: MatrixSelector | Subquery,
-  scalars: readonly Float64Array[],
-  context: EvaluationContext,
-): VectorSeries[] {
-  const { startMs, stepMs, count } = context.steps;
-  const anchor = arg.kind === 'matrix' ? arg.selector : arg;
-  const found = arg.kind === 'matrix' ? (context.data.get(arg.selector) ?? []) : subquerySamples(arg, context);
-  const input: RangeInput[] = found.map((samples) => ({ samples, floats: withoutStale(samples) }));
-  context.charge(input.reduce((sum, { floats }) => sum + floats.timestamps.length, input.length * count));
-  const notes = windowNotes(expr, arg, context);
-  const f = WINDOW_FUNCTIONS.get(expr.name);
-  if (!f) throw executionError(`BUG: ${expr.name} is no range function`);
-  const ends = new Float64Array(count);
-  for (let step = 0; step < count; step++) ends[step] = context.shifted(anchor, startMs + step * stepMs);
-  const out: VectorSeries[] = [];
-  for (const { samples, floats } of input) {
-    const labels = KEEPS_NAME.has(expr.name) ? samples.labels : withoutLabels(samples.labels, NAME_ONLY);
-    const fast = floats.histograms ? undefined : fastCounterFunction(expr.name);
-    const series = fast
-      ? fast(labels, floats, ends, arg.rangeMs)
-      : slowWindows(f, labels, floats, ends, arg.rangeMs, scalars, notes, context);
-    if (!isEmptySeries(series)) out.push(series);
-  }
-  if (out.length > 0 && WANTS_COUNTER.has(expr.name)) hintAtCounters(arg, found, context);
-  return KEEPS_NAME.has(expr.name) ? out : mergeEqual(out, context);
-}
-
-function slowWindows(
-  f: NonNullable<ReturnType<typeof WINDOW_FUNCTIONS.get>>,
-  labels: SeriesSamples['labels'],
-  samples: WindowSamples,
-  ends: Float64Array,
-  rangeMs: number,
-  scalars: readonly Float64Array[],
-  notes: WindowNotes,
-  context: EvaluationContext,
-): VectorSeries {
-  const count = ends.length;
-  const result = emptySeries(labels, count);
-  let histograms: (NativeHistogram | undefined)[] | undefined;
-  const { timestamps } = samples;
-  let [from, to] = [0, 0];
-  for (let step = 0; step < count; step++) {
-    const endMs = ends[step];
-    const startMs = endMs - rangeMs;
-    while (to < timestamps.length && timestamps[to] <= endMs) to++;
-    while (from < to && timestamps[from] <= startMs) from++;
-    const window: Window = { samples, from, to, startMs, endMs };
-    // `predict_linear` predicts from the time of the step; the others don't look at the last argument.
-    const args = scalars.map((values) => values[step]);
-    args.push(context.steps.startMs + step * context.steps.stepMs);
-    const value = f(window, args, notes);
-    if (value === undefined) continue;
-    result.has[step] = 1;
-    if (typeof value === 'number') result.values[step] = value;
-    else (histograms ??= new Array<NativeHistogram | undefined>(count))[step] = value;
-  }
-  return histograms ? { ...result, histograms } : result;
-}
-
-function windowNotes(expr: Call, arg: MatrixSelector | Subquery, context: EvaluationContext): WindowNotes {
-  const { position } = arg;
-  return {
-    mixed: () => context.warn('encountered a mix of histograms and floats', position),
-    histogramIgnored: () =>
-      context.info(`ignored histograms in a range containing both floats and histograms for ${expr.name}`, position),
-    incompatible: () => context.warn('vector contains histograms with incompatible custom buckets', position),
-  };
-}
-
-const COUNTER_NAME = /(_total|_sum|_count|_bucket)$/;
-
-/** `rate` of something that isn't named like a counter is probably a mistake; native histograms are counters. */
-function hintAtCounters(
-  arg: MatrixSelector | Subquery,
-  found: readonly SeriesSamples[],
-  context: EvaluationContext,
-): void {
-  if (arg.kind !== 'matrix') return;
-  const name = arg.selector.matchers.find((m) => m.name === METRIC_NAME && m.op === '=')?.value;
-  if (name === undefined || COUNTER_NAME.test(name) || found.some((series) => series.histograms)) return;
-  context.info(
-    `metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "${name}"`,
-    arg.position,
-  );
-}
-
-/** A subquery's inner expression evaluated at its own steps, which lie on multiples of the step. */
-function subquerySamples(expr: Subquery, context: EvaluationContext): SeriesSamples[] {
-  const stepMs = expr.stepMs || DEFAULT_SUBQUERY_STEP_MS;
-  const { startMs, stepMs: outerStep, count } = context.steps;
-  const first = context.shifted(expr, startMs) - expr.rangeMs;
-  const last = context.shifted(expr, startMs + (count - 1) * outerStep);
-  let from = Math.floor(first / stepMs) * stepMs;
-  if (from <= first) from += stepMs;
-  const steps = Math.max(0, Math.floor((last - from) / stepMs) + 1);
-  if (steps === 0) return [];
-  const inner = evaluate(expr.expr, withSteps(context, { startMs: from, stepMs, count: steps }));
-  if (inner.kind !== 'vector') throw executionError('BUG: a subquery over no vector');
-  return inner.series.map((series) => {
-    const timestamps: number[] = [];
-    const values: number[] = [];
-    const histograms: (NativeHistogram | undefined)[] = [];
-    for (let i = 0; i < steps; i++) {
-      if (!series.has[i]) continue;
-      timestamps.push(from + i * stepMs);
-      values.push(series.values[i]);
-      histograms.push(series.histograms?.[i]);
-    }
-    return {
-      labels: series.labels,
-      timestamps: Float64Array.from(timestamps),
-      values: Float64Array.from(values),
-      histograms: series.histograms ? histograms : undefined,
-    };
-  });
-}
-
-/** The step of a subquery that names none: Prometheus's default evaluation interval. */
-export const DEFAULT_SUBQUERY_STEP_MS = 60_000;
-
-/** The samples of a matrix selector as an instant query at the top level shows them. */
-export function matrixSamples(expr: MatrixSelector | Subquery, context: EvaluationContext): SeriesSamples[] {
-  const anchor = expr.kind === 'matrix' ? expr.selector : expr;
-  const endMs = context.shifted(anchor, context.steps.startMs);
-  const found = expr.kind === 'matrix' ? (context.data.get(expr.selector) ?? []) : subquerySamples(expr, context);
-  return found.flatMap((series) => {
-    const { timestamps, values, histograms } = withoutStale(series);
-    let from = 0;
-    while (from < timestamps.length && timestamps[from] <= endMs - expr.rangeMs) from++;
-    let to = from;
-    while (to < timestamps.length && timestamps[to] <= endMs) to++;
-    if (from === to) return [];
-    return [
-      {
-        labels: series.labels,
-        timestamps: timestamps.subarray(from, to),
-        values: values.subarray(from, to),
-        histograms: histograms?.slice(from, to),
-      },
-    ];
-  });
+  return { labels: series.labels, timestamps, values, histograms };
 }

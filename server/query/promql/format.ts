@@ -25,3 +25,10 @@ function expandExponent(text: string, e: number): string {
   else out = `${digits.slice(0, point)}.${digits.slice(point)}`;
   return negative ? `-${out}` : out;
 }
+
+/** A number as Go's `%g` shows it: an exponent below 1e-4 and from 1e21 on, with at least two digits. */
+export function formatG(value: number): string {
+  const size = Math.abs(value);
+  if (size === 0 || !Number.isFinite(value) || (size >= 1e-4 && size < 1e21)) return formatValue(value);
+  return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
+}

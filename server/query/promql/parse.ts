@@ -1,6 +1,6 @@
 import type { SyntaxNode, Tree } from '@lezer/common';
 import { parser } from '@prometheus-io/lezer-promql';
-import { type MatchOp, METRIC_NAME, parseDurationMs } from '../../model/index.ts';
+import { type MatchOp, METRIC_NAME } from '../../model/index.ts';
 import type {
   Aggregate,
   AggregateOp,
@@ -8,15 +8,20 @@ import type {
   Binary,
   BinaryOp,
   Call,
+  Duration,
   Expr,
   LabelMatcher,
   Position,
+  RangeMode,
   VectorMatching,
   VectorSelector,
 } from './ast.ts';
 import { checkExpr } from './check.ts';
 import { parseError } from './errors.ts';
+import { parseNumber } from './number.ts';
+import { standIn } from './stand-in.ts';
 import { unquote } from './strings.ts';
+import { syntaxError } from './syntax-error.ts';
 
 /** The deepest nesting of expressions that is accepted, so that no query exhausts the stack. */
 const MAX_DEPTH = 500;
@@ -26,9 +31,8 @@ const MAX_DEPTH = 500;
  * @throws BarographError `promql_parse` with `line:column` and what is wrong there.
  */
 export function parsePromql(query: string): Expr {
-  const tree = parser.parse(query);
-  const reader = new TreeReader(query, tree);
-  const expr = reader.read();
+  const tree = parser.parse(standIn(query));
+  const expr = new TreeReader(query, tree).read();
   checkExpr(query, expr);
   return expr;
 }
@@ -45,27 +49,11 @@ class TreeReader {
   }
 
   read(): Expr {
-    this.failOnSyntaxError();
-    const top = this.tree.topNode.firstChild;
-    if (!top || top.name === 'LineComment') {
-      throw parseError(this.query, { start: 0, end: 0 }, 'no expression found in input');
-    }
+    const error = syntaxError(this.query, this.tree);
+    if (error) throw error;
+    const top = children(this.tree.topNode)[0];
+    if (!top) throw parseError(this.query, { start: 0, end: 0 }, 'no expression found in input');
     return this.expr(top);
-  }
-
-  private failOnSyntaxError(): void {
-    let broken: SyntaxNode | undefined;
-    this.tree.iterate({
-      enter: (node) => {
-        if (node.type.isError && broken === undefined) broken = node.node;
-        return broken === undefined;
-      },
-    });
-    if (!broken) return;
-    const context = contextName(broken.parent?.name ?? '');
-    const found = this.query.slice(broken.from, broken.to > broken.from ? broken.to : broken.from + 1).trim();
-    const what = found === '' ? 'end of input' : JSON.stringify(found.slice(0, 30));
-    throw parseError(this.query, positionOf(broken), `unexpected ${what}${context}`);
   }
 
   private expr(node: SyntaxNode): Expr {
@@ -90,10 +78,8 @@ class TreeReader {
         return this.subquery(node);
       case 'ParenExpr':
         return { kind: 'paren', expr: this.expr(this.child(node, 0)), position };
-      case 'UnaryExpr': {
-        const op = this.text(this.child(node, 0)) as '+' | '-';
-        return { kind: 'unary', op, expr: this.expr(this.child(node, 1)), position };
-      }
+      case 'UnaryExpr':
+        return this.unary(this.text(this.child(node, 0)) as '+' | '-', this.expr(this.child(node, 1)), position);
       case 'FunctionCall':
         return this.call(node);
       case 'AggregateExpr':
@@ -105,11 +91,9 @@ class TreeReader {
       case 'StepInvariantExpr':
         return this.at(node);
       case 'AnchoredExpr':
+        return this.mode(node, 'anchored');
       case 'SmoothedExpr':
-        throw this.fail(
-          node,
-          `the ${node.name === 'AnchoredExpr' ? 'anchored' : 'smoothed'} modifier is not supported yet`,
-        );
+        return this.mode(node, 'smoothed');
       default:
         throw this.fail(node, `${node.name} is not supported`);
     }
@@ -132,7 +116,14 @@ class TreeReader {
     if (identifier && matchers.slice(1).some((m) => m.name === METRIC_NAME && m.op === '=')) {
       throw this.fail(node, 'metric name must not be set twice');
     }
-    return { kind: 'selector', matchers, offsetMs: 0, at: undefined, position: positionOf(node) };
+    return {
+      kind: 'selector',
+      matchers,
+      offset: undefined,
+      at: undefined,
+      mode: undefined,
+      position: positionOf(node),
+    };
   }
 
   private matcher(node: SyntaxNode): LabelMatcher {
@@ -141,90 +132,129 @@ class TreeReader {
     return { name, op: this.text(opNode) as MatchOp, value: this.string(valueNode) };
   }
 
+  /** A sign in front; a number takes it in, as Prometheus does. */
+  private unary(op: '+' | '-', expr: Expr, position: Position): Expr {
+    if (expr.kind === 'number') return { kind: 'number', value: op === '-' ? -expr.value : expr.value, position };
+    return { kind: 'unary', op, expr, position };
+  }
+
   private matrix(node: SyntaxNode): Expr {
-    const selector = this.expr(this.child(node, 0));
-    if (selector.kind !== 'selector') {
-      throw this.fail(node, 'ranges only allowed for vector selectors');
-    }
-    const rangeMs = this.positiveDuration(node, children(node).slice(1).filter(isDuration));
-    return { kind: 'matrix', selector, rangeMs, position: positionOf(node) };
+    const [inner, duration] = children(node);
+    const range = this.duration(duration);
+    return this.suffix(node, this.expr(inner), (target, position) => {
+      if (target.kind !== 'selector') throw this.fail(node, 'ranges only allowed for vector selectors');
+      if (target.offset) throw this.fail(node, 'no offset modifiers allowed before range');
+      if (target.at) throw this.fail(node, 'no @ modifiers allowed before range');
+      return { kind: 'matrix', selector: target, range, position };
+    });
   }
 
   private subquery(node: SyntaxNode): Expr {
     const [inner, ...rest] = children(node);
-    const durations = rest.filter(isDuration);
-    const rangeMs = this.positiveDuration(node, durations);
-    const stepMs = durations.length > 1 ? this.duration(durations[1]) : 0;
-    if (stepMs < 0) throw this.fail(durations[1], 'duration must be greater than 0');
-    const position = positionOf(node);
-    return { kind: 'subquery', expr: this.expr(inner), rangeMs, stepMs, offsetMs: 0, at: undefined, position };
+    const [range, step] = rest.filter((part) => part.name === 'DurationExpr').map((part) => this.duration(part));
+    return this.suffix(node, this.expr(inner), (expr, position) => {
+      return { kind: 'subquery', expr, range, step, offset: undefined, at: undefined, position };
+    });
   }
 
-  private positiveDuration(node: SyntaxNode, durations: SyntaxNode[]): number {
-    const ms = durations.length > 0 ? this.duration(durations[0]) : 0;
-    if (ms <= 0) throw this.fail(durations[0] ?? node, 'duration must be greater than 0');
-    return ms;
-  }
-
-  /** Milliseconds of a duration: `5m`, or seconds as a number. Arithmetic on durations is a later feature. */
-  private duration(node: SyntaxNode): number {
+  private duration(node: SyntaxNode): Duration {
     const parts = children(node);
-    switch (node.name) {
-      case 'NumberDurationLiteral':
+    const position = positionOf(node);
+    const [first, second, third] = parts;
+    switch (first?.name) {
+      case undefined:
+        return { kind: 'literal', seconds: this.number(node), position };
       case 'NumberDurationLiteralInDurationContext':
-        return Math.round(this.number(node) * 1000);
-      case 'DurationExpr':
-      case 'OffsetDurationExpr':
-        if (parts.length === 1) return this.duration(parts[0]);
-        if (parts.length === 2 && parts[0].name === 'UnaryOp') {
-          return (this.text(parts[0]) === '-' ? -1 : 1) * this.duration(parts[1]);
-        }
-        throw this.fail(node, 'arithmetic on durations is not supported yet; write the duration as one literal');
+        return { kind: 'literal', seconds: this.number(first), position };
+      case 'DurationStep':
+      case 'DurationRange':
+        return { kind: first.name === 'DurationStep' ? 'step' : 'range', position };
+      case 'DurationMinOf':
+      case 'DurationMaxOf': {
+        const kind = first.name === 'DurationMinOf' ? 'min' : 'max';
+        return { kind, left: this.duration(second), right: this.duration(third), position };
+      }
+      case 'UnaryOp': {
+        const of = this.duration(second);
+        return this.text(first) === '-' ? { kind: 'negated', of, position } : of;
+      }
       default:
-        throw this.fail(node, `${this.text(node)} as a duration is not supported yet; write a literal such as 5m`);
+        if (parts.length === 1) return { kind: 'group', of: this.duration(first), position };
+        return {
+          kind: 'binary',
+          op: this.text(second) as '+' | '-' | '*' | '/' | '%' | '^',
+          left: this.duration(first),
+          right: this.duration(third),
+          position,
+        };
     }
   }
 
   private offset(node: SyntaxNode): Expr {
     const parts = children(node);
-    const inner = this.expr(parts[0]);
-    const offsetMs = this.duration(parts[parts.length - 1]);
-    return this.modified(node, inner, 'offset', (target) => {
-      if (target.offsetMs !== 0) throw this.fail(node, 'offset may not be set multiple times');
-      return { ...target, offsetMs };
-    });
+    const offset = this.duration(parts[parts.length - 1]);
+    return this.suffix(node, this.expr(parts[0]), (inner, position) =>
+      this.modified(node, inner, position, 'offset', (target) => {
+        if (target.offset) throw this.fail(node, 'offset may not be set multiple times');
+        return { ...target, offset };
+      }),
+    );
   }
 
   private at(node: SyntaxNode): Expr {
     const parts = children(node);
-    const inner = this.expr(parts[0]);
     const last = parts[parts.length - 1];
     let at: AtModifier;
     if (last.name === 'AtModifierPreprocessors') {
       at = { kind: this.child(last, 0).name === 'AtStart' ? 'start' : 'end' };
     } else {
-      const sign =
-        parts.some((part) => part.name === 'UnaryOp' && this.text(part) === '-') ||
-        /@\s*-/.test(this.query.slice(parts[0].to, last.to))
-          ? -1
-          : 1;
-      const seconds = sign * Math.abs(this.number(last));
-      if (!Number.isFinite(seconds)) throw this.fail(node, 'timestamp out of bounds for @ modifier');
-      at = { kind: 'timestamp', ms: Math.round(seconds * 1000) };
+      const ms = Math.round(this.number(last) * 1000);
+      if (!Number.isSafeInteger(ms)) throw this.fail(node, 'timestamp out of bounds for @ modifier');
+      at = { kind: 'timestamp', ms };
     }
-    return this.modified(node, inner, '@', (target) => {
-      if (target.at) throw this.fail(node, '@ <timestamp> may not be set multiple times');
-      return { ...target, at };
+    return this.suffix(node, this.expr(parts[0]), (inner, position) =>
+      this.modified(node, inner, position, '@', (target) => {
+        if (target.at) throw this.fail(node, '@ <timestamp> may not be set multiple times');
+        return { ...target, at };
+      }),
+    );
+  }
+
+  private mode(node: SyntaxNode, mode: RangeMode): Expr {
+    return this.suffix(node, this.expr(this.child(node, 0)), (target, position) => {
+      const selector = target.kind === 'matrix' ? target.selector : target;
+      if (selector.kind !== 'selector') {
+        throw this.fail(node, `${mode} modifier must be preceded by an instant or range vector selector`);
+      }
+      if (selector.mode) throw this.fail(node, 'only one of anchored and smoothed may be set, and only once');
+      if (target.kind === 'matrix') return { ...target, selector: { ...selector, mode }, position };
+      if (mode === 'anchored') throw this.fail(node, 'anchored modifier can only be used with a range vector');
+      return { ...selector, mode, position };
     });
+  }
+
+  /**
+   * What stands behind an expression (`[5m]`, `offset`, `@`, …) belongs to the last operand, which the grammar leaves
+   * open: it takes `-a @ 1` as `(-a) @ 1`.
+   */
+  private suffix(node: SyntaxNode, expr: Expr, apply: (target: Expr, position: Position) => Expr): Expr {
+    const end = node.to;
+    const descend = (target: Expr): Expr => {
+      const position = { start: target.position.start, end };
+      if (target.kind === 'unary') return { ...target, expr: descend(target.expr), position };
+      if (target.kind === 'binary') return { ...target, right: descend(target.right), position };
+      return apply(target, position);
+    };
+    return descend(expr);
   }
 
   private modified(
     node: SyntaxNode,
     expr: Expr,
+    position: Position,
     modifier: string,
-    change: <T extends { offsetMs: number; at: AtModifier | undefined }>(target: T) => T,
+    change: <T extends { offset: Duration | undefined; at: AtModifier | undefined }>(target: T) => T,
   ): Expr {
-    const position = positionOf(node);
     if (expr.kind === 'selector' || expr.kind === 'subquery') return { ...change(expr), position };
     if (expr.kind === 'matrix') return { ...expr, selector: change(expr.selector), position };
     throw this.fail(
@@ -255,27 +285,46 @@ class TreeReader {
     return { kind: 'aggregate', op, param, expr: args[args.length - 1], grouping, labels, position: positionOf(node) };
   }
 
-  private binary(node: SyntaxNode): Binary {
+  private binary(node: SyntaxNode): Expr {
     const parts = children(node);
     const left = this.expr(parts[0]);
     const right = this.expr(parts[parts.length - 1]);
     const op = this.text(parts[1]).toLowerCase() as BinaryOp;
-    let bool = false;
-    let matching: VectorMatching | undefined;
-    for (const part of parts.slice(2, -1)) {
-      if (part.name === 'BoolModifier') bool = true;
-      else if (part.name === 'MatchingModifierClause') matching = this.matching(part);
-      else if (part.name === 'FillModifier') throw this.fail(part, 'the fill modifier is not supported yet');
+    const clause = node.getChild('MatchingModifierClause');
+    const fill = node.getChild('FillModifier');
+    const matching = clause || fill ? { ...this.matching(clause), ...this.fill(fill) } : undefined;
+    const bool = node.getChild('BoolModifier') !== null;
+    const position = positionOf(node);
+    // The grammar reads -1 ^ 2 as (-1) ^ 2; a sign binds weaker than the power.
+    const sign = op === '^' && left.kind === 'number' ? /^[+-]/.exec(this.text(parts[0]))?.[0] : undefined;
+    if (sign && left.kind === 'number') {
+      const base: Expr = {
+        ...left,
+        value: sign === '-' ? -left.value : left.value,
+        position: { start: left.position.start + 1, end: left.position.end },
+      };
+      const power: Binary = { kind: 'binary', op, left: base, right, bool, matching, position };
+      return { kind: 'unary', op: sign as '+' | '-', expr: power, position };
     }
-    return { kind: 'binary', op, left, right, bool, matching, position: positionOf(node) };
+    return { kind: 'binary', op, left, right, bool, matching, position };
   }
 
-  private matching(node: SyntaxNode): VectorMatching {
-    const on = node.getChild('On') !== null;
-    const lists = node.getChildren('GroupingLabels');
-    const group = node.getChild('GroupLeft') ? 'left' : node.getChild('GroupRight') ? 'right' : undefined;
+  private matching(node: SyntaxNode | null): VectorMatching {
+    const on = node?.getChild('On') != null;
+    const lists = node?.getChildren('GroupingLabels') ?? [];
+    const group = node?.getChild('GroupLeft') ? 'left' : node?.getChild('GroupRight') ? 'right' : undefined;
     // `on` and `ignoring` come first; a `group_left` may stand without a list.
-    return { on, labels: this.groupingLabels(lists[0]), group, include: this.groupingLabels(lists[1]) };
+    const labels = this.groupingLabels(lists[0]);
+    return { on, labels, group, include: this.groupingLabels(lists[1]), fillLeft: undefined, fillRight: undefined };
+  }
+
+  private fill(node: SyntaxNode | null): Partial<VectorMatching> {
+    const value = (clause: string): number | undefined => {
+      const literal = node?.getChild(clause)?.getChild('NumberDurationLiteral');
+      return literal ? this.number(literal) : undefined;
+    };
+    const both = value('FillClause');
+    return { fillLeft: value('FillLeftClause') ?? both, fillRight: value('FillRightClause') ?? both };
   }
 
   private groupingLabels(node: SyntaxNode | null | undefined): string[] {
@@ -291,10 +340,9 @@ class TreeReader {
   }
 
   private number(node: SyntaxNode): number {
-    const text = this.text(node);
-    const value = parseNumber(text);
-    if (value !== undefined) return value;
-    return parseDurationMs(text) / 1000;
+    const value = parseNumber(this.text(node));
+    if (value === undefined) throw this.fail(node, `bad number or duration syntax: ${JSON.stringify(this.text(node))}`);
+    return value;
   }
 
   private string(node: SyntaxNode): string {
@@ -326,32 +374,6 @@ function children(node: SyntaxNode | null): SyntaxNode[] {
   return out;
 }
 
-function isDuration(node: SyntaxNode): boolean {
-  return /Duration/.test(node.name);
-}
-
 function positionOf(node: SyntaxNode): Position {
   return { start: node.from, end: node.to };
-}
-
-function contextName(node: string): string {
-  if (node === 'LabelMatchers' || node === 'UnquotedLabelMatcher')
-    return ' in label matching, expected a label name, "," or "}"';
-  if (node === 'GroupingLabels') return ' in grouping opts, expected a label name, "," or ")"';
-  if (node === 'MatrixSelector') return ' in range selector, expected a duration and "]"';
-  if (node === 'SubqueryExpr') return ' in subquery selector, expected a duration and "]"';
-  if (node === 'FunctionCallBody') return ' in arguments, expected an expression, "," or ")"';
-  if (node === 'PromQL') return ', expected an expression';
-  return '';
-}
-
-/** A number as Go reads it: decimal, hexadecimal, octal, with underscores, `Inf`, `NaN`; `undefined` for a duration. */
-function parseNumber(text: string): number | undefined {
-  const lower = text.toLowerCase().replaceAll('_', '');
-  if (/^[+-]?inf$/.test(lower)) return lower.startsWith('-') ? -Infinity : Infinity;
-  if (lower === 'nan') return Number.NaN;
-  if (/^[+-]?0x[0-9a-f]+$/.test(lower)) return Number(lower.replace(/^[+-]/, '')) * (lower.startsWith('-') ? -1 : 1);
-  if (/^[+-]?0[0-7]+$/.test(lower)) return Number.parseInt(lower, 8);
-  if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(lower)) return Number(lower);
-  return undefined;
 }

@@ -1,5 +1,6 @@
 import { isPlainLabelName, isPlainMetricName, METRIC_NAME, printDurationMs } from '../../model/index.ts';
-import type { AtModifier, Expr, LabelMatcher, VectorMatching } from './ast.ts';
+import type { AtModifier, Duration, Expr, LabelMatcher, VectorMatching, VectorSelector } from './ast.ts';
+import { quote } from './strings.ts';
 
 /** An expression as text that parses back to an equal one. */
 export function printExpr(expr: Expr): string {
@@ -7,16 +8,14 @@ export function printExpr(expr: Expr): string {
     case 'number':
       return printNumber(expr.value);
     case 'string':
-      return JSON.stringify(expr.value);
+      return quote(expr.value);
     case 'selector':
-      return printMatchers(expr.matchers) + printModifiers(expr.at, expr.offsetMs);
-    case 'matrix': {
-      const { matchers, at, offsetMs } = expr.selector;
-      return `${printMatchers(matchers)}[${printDurationMs(expr.rangeMs)}]${printModifiers(at, offsetMs)}`;
-    }
+      return printMatchers(expr.matchers) + printModifiers(expr);
+    case 'matrix':
+      return `${printMatchers(expr.selector.matchers)}[${printDuration(expr.range)}]${printModifiers(expr.selector)}`;
     case 'subquery': {
-      const step = expr.stepMs > 0 ? printDurationMs(expr.stepMs) : '';
-      return `${printExpr(expr.expr)}[${printDurationMs(expr.rangeMs)}:${step}]${printModifiers(expr.at, expr.offsetMs)}`;
+      const step = expr.step ? printDuration(expr.step) : '';
+      return `${printExpr(expr.expr)}[${printDuration(expr.range)}:${step}]${printModifiers(expr)}`;
     }
     case 'call':
       return `${expr.name}(${expr.args.map(printExpr).join(', ')})`;
@@ -36,39 +35,75 @@ export function printExpr(expr: Expr): string {
   }
 }
 
+/** A duration as written, in its shortest form. */
+export function printDuration(duration: Duration): string {
+  switch (duration.kind) {
+    case 'literal': {
+      const ms = duration.seconds * 1000;
+      return Number.isSafeInteger(ms) ? printDurationMs(ms) : printNumber(duration.seconds);
+    }
+    case 'step':
+    case 'range':
+      return `${duration.kind}()`;
+    case 'negated':
+      return `-${printDuration(duration.of)}`;
+    case 'group':
+      return `(${printDuration(duration.of)})`;
+    case 'min':
+    case 'max':
+      return `${duration.kind}_of(${printDuration(duration.left)}, ${printDuration(duration.right)})`;
+    case 'binary':
+      return `${printDuration(duration.left)} ${duration.op} ${printDuration(duration.right)}`;
+  }
+}
+
 function printNumber(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (value === Number.POSITIVE_INFINITY) return '+Inf';
   if (value === Number.NEGATIVE_INFINITY) return '-Inf';
-  return String(value);
+  return Object.is(value, -0) ? '-0' : String(value);
 }
 
-function printMatchers(matchers: readonly LabelMatcher[]): string {
+/** `metric{a="b"}`, or everything in braces where the metric's name needs quotes. */
+export function printMatchers(matchers: readonly LabelMatcher[]): string {
   const first = matchers[0];
-  const named = first?.name === METRIC_NAME && first.op === '=' && isPlainMetricName(first.value);
-  const rest = named ? matchers.slice(1) : matchers;
-  const parts = rest.map((m) => `${printName(m.name)}${m.op}${JSON.stringify(m.value)}`);
-  if (named && parts.length === 0) return first.value;
-  return `${named ? first.value : ''}{${parts.join(',')}}`;
+  const isName = first?.name === METRIC_NAME && first.op === '=';
+  const plain = isName && isPlainMetricName(first.value);
+  const parts = (isName ? matchers.slice(1) : matchers).map((m) => `${printName(m.name)}${m.op}${quote(m.value)}`);
+  if (isName && !plain) parts.unshift(quote(first.value));
+  if (plain && parts.length === 0) return first.value;
+  return `${plain ? first.value : ''}{${parts.join(',')}}`;
 }
 
 function printName(name: string): string {
-  return isPlainLabelName(name) ? name : JSON.stringify(name);
+  return isPlainLabelName(name) ? name : quote(name);
 }
 
 function printNames(names: readonly string[]): string {
   return names.map(printName).join(', ');
 }
 
-function printModifiers(at: AtModifier | undefined, offsetMs: number): string {
+function printModifiers(target: {
+  at: AtModifier | undefined;
+  offset: Duration | undefined;
+  mode?: VectorSelector['mode'];
+}): string {
+  const { at, offset, mode } = target;
   let text = '';
+  if (mode) text += ` ${mode}`;
   if (at) text += at.kind === 'timestamp' ? ` @ ${(at.ms / 1000).toFixed(3)}` : ` @ ${at.kind}()`;
-  if (offsetMs !== 0) text += ` offset ${printDurationMs(offsetMs)}`;
+  if (offset) text += ` offset ${offset.kind === 'binary' ? `(${printDuration(offset)})` : printDuration(offset)}`;
   return text;
 }
 
 function printMatching(matching: VectorMatching | undefined): string {
   if (!matching) return '';
-  const group = matching.group ? ` group_${matching.group} (${printNames(matching.include)})` : '';
-  return ` ${matching.on ? 'on' : 'ignoring'} (${printNames(matching.labels)})${group}`;
+  const { on, labels, group, include, fillLeft, fillRight } = matching;
+  let text = '';
+  if (on || labels.length > 0 || group) text += ` ${on ? 'on' : 'ignoring'} (${printNames(labels)})`;
+  if (group) text += ` group_${group} (${printNames(include)})`;
+  if (fillLeft !== undefined && Object.is(fillLeft, fillRight)) return `${text} fill (${printNumber(fillLeft)})`;
+  if (fillLeft !== undefined) text += ` fill_left (${printNumber(fillLeft)})`;
+  if (fillRight !== undefined) text += ` fill_right (${printNumber(fillRight)})`;
+  return text;
 }

@@ -1,71 +1,246 @@
-import type { Labels } from '../../model/index.ts';
-import { emptySeries, type VectorSeries } from './values.ts';
-import type { WindowSamples } from './windows.ts';
+import type { Labels, NativeHistogram } from '../../model/index.ts';
+import {
+  compact,
+  divide,
+  isCustom,
+  isReset,
+  scale,
+  subtractHistograms,
+  sumHistograms,
+} from './histogram-arithmetic.ts';
+import type { RangeFunction, RangeOutput, RangeScope } from './range-functions.ts';
+import type { RangeNotes } from './range-notes.ts';
+import { countHistograms, type Windows } from './windows.ts';
 
-type FastFunction = (labels: Labels, samples: WindowSamples, ends: Float64Array, rangeMs: number) => VectorSeries;
+/** `rate(v[r])`: the increase of a counter per second. */
+export const rate: RangeFunction = (windows, out, scope) => extrapolated(windows, out, scope, true, true);
 
-/**
- * `rate`, `increase` and `delta` over floats at O(1) a step: the increase of a window is a difference of two samples plus
- * the resets between them, and those come from prefix sums. `undefined` for other functions. The window function of the
- * same name in `range-functions.ts` is the twin that tests compare with.
- */
-export function fastCounterFunction(name: string): FastFunction | undefined {
-  if (name === 'rate')
-    return (labels, samples, ends, rangeMs) => extrapolatedColumn(labels, samples, ends, rangeMs, true, true);
-  if (name === 'increase')
-    return (labels, samples, ends, rangeMs) => extrapolatedColumn(labels, samples, ends, rangeMs, true, false);
-  if (name === 'delta')
-    return (labels, samples, ends, rangeMs) => extrapolatedColumn(labels, samples, ends, rangeMs, false, false);
-  return undefined;
-}
+/** `increase(v[r])`: how much a counter grew. */
+export const increase: RangeFunction = (windows, out, scope) => extrapolated(windows, out, scope, true, false);
 
-function extrapolatedColumn(
-  labels: Labels,
-  { timestamps, values }: WindowSamples,
-  ends: Float64Array,
-  rangeMs: number,
+/** `delta(v[r])`: how much a gauge changed. */
+export const delta: RangeFunction = (windows, out, scope) => extrapolated(windows, out, scope, false, false);
+
+function extrapolated(
+  windows: Windows,
+  out: RangeOutput,
+  { notes }: RangeScope,
   isCounter: boolean,
   isRate: boolean,
-): VectorSeries {
-  const result = emptySeries(labels, ends.length);
-  const resets = isCounter ? resetPrefix(values) : undefined;
-  let [from, to] = [0, 0];
-  for (let step = 0; step < ends.length; step++) {
-    const endMs = ends[step];
-    const startMs = endMs - rangeMs;
-    while (to < timestamps.length && timestamps[to] <= endMs) to++;
-    while (from < to && timestamps[from] <= startMs) from++;
-    if (to - from < 2) continue;
-    const first = values[from];
-    let increase = values[to - 1] - first;
-    if (resets) increase += resets[to - 1] - resets[from];
-    const firstMs = timestamps[from];
-    const lastMs = timestamps[to - 1];
-    const sampled = (lastMs - firstMs) / 1000;
-    const average = sampled / (to - from - 1);
-    const threshold = average * 1.1;
-    let toStart = (firstMs - startMs) / 1000;
-    let toEnd = (endMs - lastMs) / 1000;
-    if (toStart >= threshold) toStart = average / 2;
-    if (isCounter && increase > 0 && first >= 0) {
-      const toZero = sampled * (first / increase);
-      if (toZero < toStart) toStart = toZero;
-    }
-    if (toEnd >= threshold) toEnd = average / 2;
-    const stretched = increase * ((sampled + toStart + toEnd) / sampled);
-    result.has[step] = 1;
-    result.values[step] = isRate ? stretched / (rangeMs / 1000) : stretched;
-  }
-  return result;
+): void {
+  if (windows.samples.histograms) return mixedColumn(windows, out, notes, isCounter, isRate);
+  if (floatColumn(windows, out, isCounter, isRate) && isCounter) notes.counterName(windows.labels);
 }
 
-/** At i, the sum of the values just before each reset up to i; `undefined` where the series never went down. */
-function resetPrefix(values: Float64Array): Float64Array | undefined {
-  let prefix: Float64Array | undefined;
-  for (let i = 1; i < values.length; i++) {
-    const drop = values[i] < values[i - 1] ? values[i - 1] : 0;
-    if (drop !== 0 && !prefix) prefix = new Float64Array(values.length);
-    if (prefix) prefix[i] = prefix[i - 1] + drop;
+/**
+ * Floats at O(1) a step: the increase of a window is a difference of two samples plus what was lost at the resets
+ * between them, and resets are few. Whether any window had a value.
+ */
+function floatColumn(windows: Windows, out: RangeOutput, isCounter: boolean, isRate: boolean): boolean {
+  const { samples, from, to, ends, rangeMs } = windows;
+  const { timestamps, values } = samples;
+  const seconds = rangeMs / 1000;
+  const resets = isCounter ? resetIndices(values) : NO_RESETS;
+  let [firstReset, pastReset] = [0, 0];
+  let any = false;
+  for (let step = 0; step < ends.length; step++) {
+    const first = from[step];
+    const last = to[step] - 1;
+    if (last <= first) continue;
+    let grown = values[last] - values[first];
+    if (resets.length > 0) {
+      while (firstReset < resets.length && resets[firstReset] <= first) firstReset++;
+      if (pastReset < firstReset) pastReset = firstReset;
+      while (pastReset < resets.length && resets[pastReset] <= last) pastReset++;
+      for (let i = firstReset; i < pastReset; i++) grown += values[resets[i] - 1];
+    }
+    const zeroPoint = isCounter && grown > 0 && values[first] >= 0 ? values[first] / grown : Number.POSITIVE_INFINITY;
+    const factor = stretch(timestamps[first], timestamps[last], last - first, ends[step], rangeMs, zeroPoint);
+    out.values[step] = grown * (isRate ? factor / seconds : factor);
+    out.has[step] = 1;
+    any = true;
   }
-  return prefix;
+  return any;
+}
+
+const NO_RESETS: readonly number[] = [];
+
+/** The samples that are smaller than the one before them. */
+function resetIndices(values: Float64Array): readonly number[] {
+  let found: number[] | undefined;
+  for (let i = 1; i < values.length; i++) if (values[i] < values[i - 1]) (found ??= []).push(i);
+  return found ?? NO_RESETS;
+}
+
+/**
+ * By how much the increase between the samples of a window is stretched to the window's edges: up to the edge where the
+ * samples come close to it (within 1.1 average gaps), else half a gap beyond the outermost sample, and for counters
+ * never past the time at which they would have been zero.
+ * @param gaps Number of samples less one.
+ * @param zeroPoint The first value as a share of the increase; how far back the counter was zero.
+ * Source: extrapolatedRate of prometheus/prometheus promql/functions.go.
+ */
+function stretch(
+  firstMs: number,
+  lastMs: number,
+  gaps: number,
+  endMs: number,
+  rangeMs: number,
+  zeroPoint: number,
+): number {
+  const sampled = (lastMs - firstMs) / 1000;
+  const average = sampled / gaps;
+  const threshold = average * 1.1;
+  let toStart = (firstMs - (endMs - rangeMs)) / 1000;
+  let toEnd = (endMs - lastMs) / 1000;
+  if (toStart >= threshold) toStart = average / 2;
+  const toZero = sampled * zeroPoint;
+  if (toZero < toStart) toStart = toZero;
+  if (toEnd >= threshold) toEnd = average / 2;
+  return (sampled + toStart + toEnd) / sampled;
+}
+
+/** Windows that may hold histograms: only floats, or only histograms, give a value. */
+function mixedColumn(windows: Windows, out: RangeOutput, notes: RangeNotes, isCounter: boolean, isRate: boolean): void {
+  const { samples, from, to, ends, rangeMs, labels } = windows;
+  const { timestamps, values } = samples;
+  const all = samples.histograms as readonly (NativeHistogram | undefined)[];
+  const seconds = rangeMs / 1000;
+  for (let step = 0; step < ends.length; step++) {
+    const [first, last] = [from[step], to[step] - 1];
+    if (last < first) continue;
+    const window = { samples, from: first, to: last + 1, startMs: ends[step] - rangeMs, endMs: ends[step] };
+    const found = countHistograms(window);
+    if (found > 0 && found <= last - first) {
+      notes.mixedTypes(labels);
+      continue;
+    }
+    if (last === first) continue;
+    const stretched = (grown: number, before: number): number => {
+      const zeroPoint = isCounter && grown > 0 && before >= 0 ? before / grown : Number.POSITIVE_INFINITY;
+      const factor = stretch(timestamps[first], timestamps[last], last - first, ends[step], rangeMs, zeroPoint);
+      return isRate ? factor / seconds : factor;
+    };
+    if (found === 0) {
+      let grown = values[last] - values[first];
+      if (isCounter) {
+        for (let i = first + 1; i <= last; i++) if (values[i] < values[i - 1]) grown += values[i - 1];
+        notes.counterName(labels);
+      }
+      out.values[step] = grown * stretched(grown, values[first]);
+    } else {
+      const points = all.slice(first, last + 1) as NativeHistogram[];
+      const grown = histogramIncrease(points, isCounter, labels, notes);
+      if (!grown) continue;
+      (out.histograms ??= new Array(ends.length))[step] = scale(grown, stretched(grown.count, points[0].count));
+    }
+    out.has[step] = 1;
+  }
+}
+
+/** The increase over two or more histograms; resets are added as for floats. `undefined` where they don't fit. */
+function histogramIncrease(
+  points: readonly NativeHistogram[],
+  isCounter: boolean,
+  labels: Labels,
+  notes: RangeNotes,
+): NativeHistogram | undefined {
+  const last = points[points.length - 1];
+  let first = points[0];
+  const gauges = points.filter((h) => h.counterResetHint === 'gauge').length;
+  if (isCounter && gauges > 0) notes.notCounter(labels);
+  if (!isCounter && (first.counterResetHint !== 'gauge' || last.counterResetHint !== 'gauge')) notes.notGauge(labels);
+  // A reset right after the first sample makes its buckets irrelevant, and so it may have another layout.
+  if (isCounter && isReset(first, points[1])) first = emptyLike(points[1]);
+  if (
+    isCustom(first) !== isCustom(last) ||
+    (isCounter && points.slice(1).some((h) => isCustom(h) !== isCustom(last)))
+  ) {
+    notes.mixedSchemas(labels);
+    return undefined;
+  }
+  const difference = subtractHistograms(last, first);
+  if (!difference) return undefined;
+  if (difference.reconciled) notes.reconciled('subtraction');
+  let grown = difference.value;
+  if (isCounter) {
+    let before = first;
+    for (const now of points.slice(1)) {
+      if (isReset(before, now)) {
+        const sum = sumHistograms([grown, before]);
+        if (!sum) return undefined;
+        if (sum.reconciled) notes.reconciled('addition');
+        grown = sum.value;
+      }
+      before = now;
+    }
+    // Every sample that is looked at bounds the resolution, as the counts between are compared with each other.
+    const schema = Math.min(...points.slice(1).map((h) => h.schema), first.schema);
+    if (schema < grown.schema) grown = sumHistograms([grown, { ...emptyLike(grown), schema }])?.value ?? grown;
+  }
+  return compact({ ...grown, counterResetHint: 'gauge' });
+}
+
+function emptyLike(h: NativeHistogram): NativeHistogram {
+  return {
+    schema: h.schema,
+    customValues: h.customValues,
+    zeroThreshold: 0,
+    zeroCount: 0,
+    count: 0,
+    sum: 0,
+    positiveIndices: new Int32Array(0),
+    positiveCounts: new Float64Array(0),
+    negativeIndices: new Int32Array(0),
+    negativeCounts: new Float64Array(0),
+    counterResetHint: 'unknown',
+  };
+}
+
+/** `irate` (per second, for counters) and `idelta` (for gauges): from the last two samples of each window. */
+export function instantDelta(isRate: boolean): RangeFunction {
+  return (windows, out, { notes }) => {
+    const { samples, from, to, labels } = windows;
+    const { timestamps, values, histograms } = samples;
+    for (let step = 0; step < from.length; step++) {
+      const last = to[step] - 1;
+      if (last <= from[step]) continue;
+      const seconds = (timestamps[last] - timestamps[last - 1]) / 1000;
+      const [before, now] = [histograms?.[last - 1], histograms?.[last]];
+      if (before && now) {
+        const change = histogramChange(before, now, isRate, labels, notes);
+        if (!change) continue;
+        (out.histograms ??= new Array(from.length))[step] = isRate ? divide(change, seconds) : change;
+      } else if (before || now) {
+        notes.mixedTypes(labels);
+        continue;
+      } else {
+        const [a, b] = [values[last - 1], values[last]];
+        // After a reset of a counter all of the last value is new.
+        const change = isRate && b < a ? b : b - a;
+        out.values[step] = isRate ? change / seconds : change;
+      }
+      out.has[step] = 1;
+    }
+  };
+}
+
+function histogramChange(
+  before: NativeHistogram,
+  now: NativeHistogram,
+  isRate: boolean,
+  labels: Labels,
+  notes: RangeNotes,
+): NativeHistogram | undefined {
+  const isGauge = (h: NativeHistogram) => h.counterResetHint === 'gauge';
+  if (isRate && (isGauge(before) || isGauge(now))) notes.notCounter(labels);
+  if (!isRate && !(isGauge(before) && isGauge(now))) notes.notGauge(labels);
+  if (isRate && isReset(before, now)) return compact({ ...now, counterResetHint: 'gauge' });
+  const difference = subtractHistograms(now, before);
+  if (!difference) {
+    notes.mixedSchemas(labels);
+    return undefined;
+  }
+  if (difference.reconciled) notes.reconciled('subtraction');
+  return { ...difference.value, counterResetHint: 'gauge' };
 }

@@ -53,7 +53,10 @@ export const SIGNATURES: ReadonlyMap<string, Signature> = new Map<string, Signat
   ...['minute', 'hour', 'day_of_month', 'day_of_week', 'day_of_year', 'days_in_month', 'month', 'year'].map(
     (name) => [name, TIME_PART] as [string, Signature],
   ),
-  ...['histogram_count', 'histogram_sum', 'histogram_avg'].map((name) => [name, VECTOR] as [string, Signature]),
+  ...['histogram_count', 'histogram_sum', 'histogram_avg', 'histogram_stddev', 'histogram_stdvar'].map(
+    (name) => [name, VECTOR] as [string, Signature],
+  ),
+  ['histogram_quantiles', signature(['vector', 'string', 'scalar'], 'vector', -1)],
   ['quantile_over_time', signature(['scalar', 'matrix'])],
   ['predict_linear', signature(['matrix', 'scalar'])],
   ['double_exponential_smoothing', signature(['matrix', 'scalar', 'scalar'])],
@@ -75,6 +78,10 @@ export const SIGNATURES: ReadonlyMap<string, Signature> = new Map<string, Signat
   ['scalar', signature(['vector'], 'scalar')],
   ['time', signature([], 'scalar')],
   ['pi', signature([], 'scalar')],
+  ...['step', 'range', 'start', 'end'].map((name) => [name, signature([], 'scalar')] as [string, Signature]),
+  ['min_of', signature(['scalar', 'scalar'], 'scalar')],
+  ['max_of', signature(['scalar', 'scalar'], 'scalar')],
+  ['info', signature(['vector', 'vector'], 'vector', 1)],
 ]);
 
 /** Functions that Prometheus keeps behind a flag; they work here and say so. */
@@ -83,7 +90,14 @@ export const EXPERIMENTAL_FUNCTIONS: ReadonlySet<string> = new Set([
   'double_exponential_smoothing',
   'sort_by_label',
   'sort_by_label_desc',
-  'first_over_time',
+  'histogram_quantiles',
+  'info',
+  'step',
+  'range',
+  'start',
+  'end',
+  'min_of',
+  'max_of',
   'ts_of_min_over_time',
   'ts_of_max_over_time',
   'ts_of_first_over_time',

@@ -1,4 +1,4 @@
-import { bitsOf, isStale, type NativeHistogram, type SeriesSamples } from '../../model/index.ts';
+import { bitsOf, isStale, type Labels, type NativeHistogram, type SeriesSamples } from '../../model/index.ts';
 
 /** One series' samples without staleness markers, as range functions see them. */
 export interface WindowSamples {
@@ -7,10 +7,21 @@ export interface WindowSamples {
   readonly histograms: readonly (NativeHistogram | undefined)[] | undefined;
 }
 
-/** A function over the samples `[from, to)` of a series that lie in one window, or over all its windows at once. */
+/** The samples of one series and, for every step, which of them lie in the step's window. */
+export interface Windows {
+  readonly labels: Labels;
+  readonly samples: WindowSamples;
+  /** First sample inside the window of step i, and the first one past it; equal where it is empty. */
+  readonly from: Int32Array;
+  readonly to: Int32Array;
+  /** End of the window of step i, milliseconds, inside it; it begins `rangeMs` before, outside it. */
+  readonly ends: Float64Array;
+  readonly rangeMs: number;
+}
+
+/** The samples of one window. */
 export interface Window {
   readonly samples: WindowSamples;
-  /** First sample inside, and the first one past the window. */
   readonly from: number;
   readonly to: number;
   /** The window's bounds in milliseconds: open on the left, closed on the right. */
@@ -18,30 +29,78 @@ export interface Window {
   readonly endMs: number;
 }
 
-/** The samples without staleness markers: range functions never see them. */
-export function withoutStale(series: SeriesSamples): WindowSamples {
-  const bits = bitsOf(series.values);
-  const n = series.timestamps.length;
-  let stale = 0;
-  for (let i = 0; i < n; i++) if (isStaleAt(series, bits, i)) stale++;
-  if (stale === 0) return series;
-  const timestamps = new Float64Array(n - stale);
-  const values = new Float64Array(n - stale);
-  const histograms = series.histograms ? new Array<NativeHistogram | undefined>(n - stale) : undefined;
-  let at = 0;
-  for (let i = 0; i < n; i++) {
-    if (isStaleAt(series, bits, i)) continue;
-    timestamps[at] = series.timestamps[i];
-    values[at] = series.values[i];
-    if (histograms) histograms[at] = series.histograms?.[i];
-    at++;
+/**
+ * Finds the samples of every window in one pass.
+ * @param ends Ascending ends of the windows.
+ * @param from, to Filled; as long as `ends`.
+ */
+export function findWindows(
+  timestamps: Float64Array,
+  ends: Float64Array,
+  rangeMs: number,
+  from: Int32Array,
+  to: Int32Array,
+): void {
+  const n = timestamps.length;
+  let first = 0;
+  let past = 0;
+  for (let step = 0; step < ends.length; step++) {
+    const endMs = ends[step];
+    const startMs = endMs - rangeMs;
+    while (past < n && timestamps[past] <= endMs) past++;
+    while (first < past && timestamps[first] <= startMs) first++;
+    from[step] = first;
+    to[step] = past;
   }
-  return { timestamps, values, histograms };
 }
 
-/** Whether sample `i` is a staleness marker, as a float or as a histogram whose sum is one. */
+/** The samples without staleness markers: range functions never see them. */
+export function withoutStale(series: SeriesSamples): WindowSamples {
+  const { timestamps, values, histograms } = series;
+  const bits = bitsOf(values);
+  const n = timestamps.length;
+  let stale = 0;
+  for (let i = 0; i < n; i++) if (values[i] !== values[i] && isStaleAt(series, bits, i)) stale++;
+  if (stale === 0) return series;
+  const kept = { timestamps: new Float64Array(n - stale), values: new Float64Array(n - stale) };
+  const keptHistograms = histograms ? new Array<NativeHistogram | undefined>(n - stale) : undefined;
+  let at = 0;
+  for (let i = 0; i < n; i++) {
+    if (values[i] !== values[i] && isStaleAt(series, bits, i)) continue;
+    kept.timestamps[at] = timestamps[i];
+    kept.values[at] = values[i];
+    if (keptHistograms) keptHistograms[at] = histograms?.[i];
+    at++;
+  }
+  return { ...kept, histograms: keptHistograms };
+}
+
+/** Whether sample `i` is a staleness marker: a float one, in a series of histograms as well. */
 export function isStaleAt(series: SeriesSamples, bits: Uint32Array, i: number): boolean {
-  const histogram = series.histograms?.[i];
-  if (!histogram) return isStale(bits, i);
-  return Number.isNaN(histogram.sum) && isStale(bitsOf(Float64Array.of(histogram.sum)), 0);
+  return series.histograms?.[i] === undefined && isStale(bits, i);
+}
+
+/** A window without the histograms in it. */
+export function floatWindow(window: Window): Window {
+  const { samples, from, to } = window;
+  const timestamps: number[] = [];
+  const values: number[] = [];
+  for (let i = from; i < to; i++) {
+    if (samples.histograms?.[i]) continue;
+    timestamps.push(samples.timestamps[i]);
+    values.push(samples.values[i]);
+  }
+  const floats = {
+    timestamps: Float64Array.from(timestamps),
+    values: Float64Array.from(values),
+    histograms: undefined,
+  };
+  return { ...window, samples: floats, from: 0, to: values.length };
+}
+
+/** How many histograms a window holds. */
+export function countHistograms({ samples: { histograms }, from, to }: Window): number {
+  let found = 0;
+  if (histograms) for (let i = from; i < to; i++) if (histograms[i]) found++;
+  return found;
 }

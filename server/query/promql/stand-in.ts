@@ -1,0 +1,25 @@
+/**
+ * Where the grammar of `@prometheus-io/lezer-promql` is behind Prometheus's own: text that Prometheus accepts is replaced
+ * by text of equal length and shape that the grammar accepts. Positions stay true, and names and numbers are read from
+ * the original text.
+ *
+ * - `min_of(…)` and `max_of(…)` outside of durations: the grammar knows them as durations only; `minute` has as many
+ *   letters and is a function.
+ * - `2.`: the grammar wants a digit after the point.
+ */
+export function standIn(query: string): string {
+  if (!/m(?:in|ax)_of|\d\.(?!\d)/.test(query)) return query;
+  let out = '';
+  let brackets = 0;
+  for (const [token] of query.matchAll(TOKEN)) {
+    if (token === '[') brackets++;
+    else if (token === ']') brackets--;
+    if (/^m(?:in|ax)_of$/.test(token) && brackets === 0 && !/\boffset\s*[-+(]*\s*$/i.test(out)) out += 'minute';
+    else if (/^\d+\.$/.test(token)) out += `0${token.slice(0, -1)}`;
+    else out += token;
+  }
+  return out;
+}
+
+/** Strings, comments, words, numbers with a bare point, and single characters; together they cover any text. */
+const TOKEN = /"(?:[^"\\]|\\[^])*"?|'(?:[^'\\]|\\[^])*'?|`[^`]*`?|#[^\n]*|[A-Za-z_:][\w:]*|\d+\.(?!\d)|[\d.]+|[^]/g;
