@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { BarographError } from '../model/index.ts';
-import { malformed } from './malformed.ts';
+import { malformed, tooLarge } from './malformed.ts';
 
 /** Protobuf's wire types that are in use; 3 and 4 (groups) are refused. */
 export const VARINT = 0;
@@ -19,6 +19,12 @@ const WIRE_NAMES: Readonly<Record<number, string>> = {
 
 /** How deep messages may nest, as in protobuf's own decoders. */
 export const MAX_DEPTH = 100;
+
+/**
+ * How many nested messages and list elements one body may hold, by default. A message can be two bytes on the wire and a
+ * hundred in memory, so the size of a body alone bounds nothing.
+ */
+export const MAX_ELEMENTS = 4_000_000;
 
 const TWO_32 = 4294967296;
 /** Strings up to this many bytes are read by a loop, which beats a call into the runtime. Measured in `bench/wire.ts`. */
@@ -48,16 +54,19 @@ export class Cursor {
   skipped = 0;
 
   readonly #root: string;
+  readonly #maxElements: number;
+  #elements = 0;
   #depth = 0;
   readonly #names: string[] = [];
   readonly #indexes: number[] = [];
   readonly #scratch = new DataView(new ArrayBuffer(8));
 
   /** Reads `bytes` (not copied; they must not change while the cursor is used) as a message called `root` in errors. */
-  constructor(bytes: Uint8Array, root: string) {
+  constructor(bytes: Uint8Array, root: string, maxElements = MAX_ELEMENTS) {
     this.bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.end = bytes.byteLength;
     this.#root = root;
+    this.#maxElements = maxElements;
   }
 
   /** Moves to the next field of the current message; false at its end. */
@@ -85,6 +94,7 @@ export class Cursor {
     this.#indexes[depth] = index;
     this.#depth = depth + 1;
     if (depth >= MAX_DEPTH) throw this.fail('a message nested deeper', `at most ${MAX_DEPTH} levels`);
+    this.#spend(1);
     const length = this.#length();
     const outer = this.end;
     this.end = this.pos + length;
@@ -299,6 +309,7 @@ export class Cursor {
       return;
     }
     const stop = this.#packedEnd(name);
+    this.#spend((stop - this.pos) / 8);
     while (this.pos < stop) {
       this.rawFixed64(name);
       this.#scratch.setUint32(0, this.lo, true);
@@ -314,6 +325,7 @@ export class Cursor {
       return;
     }
     const stop = this.#packedEnd(name);
+    this.#spend((stop - this.pos) / 8);
     while (this.pos < stop) {
       this.rawFixed64(name);
       into.push(this.hi * TWO_32 + this.lo);
@@ -328,6 +340,7 @@ export class Cursor {
     }
     const outer = this.enter(name);
     while (this.pos < this.end) {
+      this.#spend(1);
       this.varint64();
       into.push(this.hi * TWO_32 + this.lo);
     }
@@ -343,6 +356,7 @@ export class Cursor {
     }
     const outer = this.enter(name);
     while (this.pos < this.end) {
+      this.#spend(1);
       this.varint64();
       into.push(zigzagNumber(this.hi, this.lo));
     }
@@ -368,6 +382,17 @@ export class Cursor {
   /** The error for a field of the current message. */
   failIn(name: string, got: string, accepted: string, at = this.pos): BarographError {
     return malformed(this.where(name, at), got, accepted);
+  }
+
+  #spend(count: number): void {
+    this.#elements += count;
+    if (this.#elements <= this.#maxElements) return;
+    throw tooLarge(
+      this.where(),
+      `more than ${this.#maxElements} elements`,
+      `at most ${this.#maxElements}`,
+      'send smaller batches',
+    );
   }
 
   #wrongWire(name: string, wanted: number): BarographError {

@@ -2,8 +2,27 @@
 // In: request bodies and columns. Out: batches of the model's nouns, encoded responses, `BarographError` with the path
 // and byte of what was wrong (`malformed` 400, `too_large` 413, `bad_labels` 400, `unsupported_encoding` 415).
 // Never: I/O, clocks, global state, trust in a claimed length, or content in an error.
+export { attributeText } from './attributes.ts';
 export * from './inflate.ts';
+export { DEFAULT_LOG_OPTIONS, type LogOptions } from './log-discovery.ts';
+export { type DetectedLevel, detectLevel } from './log-level.ts';
+export * from './loki-push.ts';
+export type { MetricPoints, MetricSeries, SeriesTemporality } from './metric-points.ts';
+export * from './otlp-log-entries.ts';
+export { decodeOtlpLogs, decodeOtlpLogsJson, type OtlpLogRecord } from './otlp-logs.ts';
+export { decodeOtlpMetrics } from './otlp-metrics.ts';
+export { decodeOtlpMetricsJson } from './otlp-metrics-json.ts';
+export type * from './otlp-metrics-shape.ts';
+export { labelName, metricName, type NamedMetricKind, unitName } from './otlp-names.ts';
+export { DEFAULT_PROMOTED_ATTRIBUTES } from './otlp-promotion.ts';
+export * from './otlp-response.ts';
+export { DEFAULT_SERIES_OPTIONS, type SeriesOptions, toSeries } from './otlp-series.ts';
+export type { DecodedSpans } from './otlp-spans.ts';
+export { decodeOtlpTraces } from './otlp-traces.ts';
+export * from './otlp-traces-encode.ts';
+export { decodeOtlpTracesJson } from './otlp-traces-json.ts';
 export { decodeWriteRequest } from './remote-write.ts';
 export * from './remote-write-batch.ts';
 export { encodeWriteRequest, type WriteRequestColumns } from './remote-write-encode.ts';
+export * from './rpc-status.ts';
 export { parseSeriesLabels } from './series-labels.ts';

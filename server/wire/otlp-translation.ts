@@ -1,0 +1,28 @@
+import { type MetricPointsBuilder, type PointLabels, pointLabels } from './metric-points.ts';
+import { buildPointLabels, type LabelNamer, type ResourceLabels } from './otlp-labels.ts';
+import type { OtlpPoint } from './otlp-metrics-shape.ts';
+
+/** What the translation of one resource needs; handed to the functions for each kind of metric. */
+export interface Translation {
+  readonly out: MetricPointsBuilder;
+  readonly resource: ResourceLabels;
+  readonly namer: LabelNamer;
+}
+
+/** The labels of a point, or `undefined` after it was rejected because a key leaves no valid name. */
+export function labelsOf(
+  translation: Translation,
+  name: string,
+  point: OtlpPoint,
+  without?: string,
+): PointLabels | undefined {
+  const labels = buildPointLabels(point.attributes, translation.resource, translation.namer, without);
+  if (labels !== undefined) return pointLabels(labels);
+  translation.out.reject(1, `metric ${quote(name)}: an attribute whose name leaves nothing valid in Prometheus`);
+  return undefined;
+}
+
+/** A metric's name for messages. Names are identifiers, not content; they are shortened all the same. */
+export function quote(name: string): string {
+  return JSON.stringify(name.length > 120 ? `${name.slice(0, 120)}…` : name);
+}
