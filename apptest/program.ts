@@ -8,6 +8,10 @@ const MAIN = path.join(import.meta.dirname, '..', 'server', 'cmd', 'main.ts');
 /** The real program as a child process. */
 export interface Program {
   readonly url: string;
+  /** `http://host:port` of OTLP over HTTP. */
+  readonly otlpHttpUrl: string;
+  /** `host:port` of OTLP over gRPC. */
+  readonly otlpGrpcAddress: string;
   readonly pid: number;
   /** Ends it as an operator would, and waits. */
   stop(): Promise<void>;
@@ -29,23 +33,26 @@ export async function startProgram(data: string, args: readonly string[] = []): 
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
-  const url = await readyUrl(child);
+  const addresses = await readyAddresses(child);
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill(signal);
     await ended;
   };
-  return { url, pid: child.pid as number, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
+  return { ...addresses, pid: child.pid as number, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
 }
 
-function readyUrl(child: ChildProcess): Promise<string> {
+type Addresses = Pick<Program, 'url' | 'otlpHttpUrl' | 'otlpGrpcAddress'>;
+
+function readyAddresses(child: ChildProcess): Promise<Addresses> {
   return new Promise((resolve, reject) => {
     let output = '';
     const onData = (data: Buffer): void => {
       output += data.toString('utf8');
+      const otlp = /OTLP over HTTP at (http:\S+), over gRPC at (\S+)/.exec(output);
       const ready = /ready at (http:\S+)/.exec(output);
-      if (ready) resolve(ready[1]);
+      if (ready && otlp) resolve({ url: ready[1], otlpHttpUrl: otlp[1], otlpGrpcAddress: otlp[2] });
     };
     child.stdout?.on('data', onData);
     child.stderr?.on('data', onData);
