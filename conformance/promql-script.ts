@@ -8,6 +8,7 @@ import {
 } from '../server/model/index.ts';
 import { type PromResult, queryPromql } from '../server/query/promql/index.ts';
 import { MemoryMetricReader } from '../server/query/promql/memory-reader.ts';
+import { customBucketSeries } from './promql-nhcb.ts';
 import {
   type Point,
   parseFloatGo,
@@ -63,12 +64,13 @@ export async function runScript(text: string): Promise<CaseResult[]> {
       loaded.clear();
     } else if (line.startsWith('load')) {
       const [command, interval] = line.split(/\s+/);
-      if (command !== 'load') {
+      if (command !== 'load' && command !== 'load_with_nhcb') {
         results.push({ line: number, query: line, failure: `${command} is not supported by the runner` });
         continue;
       }
-      for (const seriesLine of block) {
-        const { labels, points } = parseSeriesLine(seriesLine);
+      const series = block.map(parseSeriesLine);
+      if (command === 'load_with_nhcb') series.push(...customBucketSeries(series));
+      for (const { labels, points } of series) {
         loaded.set(labelsKey(labels), { labels, points, intervalMs: parseOffset(interval) });
       }
       reader = new MemoryMetricReader();
