@@ -37,6 +37,9 @@ const SERVICES: Readonly<Record<OtlpSignal, string>> = {
 /** How long the calls in flight may take to end, milliseconds. */
 const CLOSE_MS = 2000;
 
+/** Calls of one connection that may be in flight. */
+const MAX_CONCURRENT_CALLS = 32;
+
 type Call = ServerUnaryCall<Buffer, Buffer>;
 
 /**
@@ -45,7 +48,10 @@ type Call = ServerUnaryCall<Buffer, Buffer>;
  * @throws BarographError `listen` where the port can't be taken.
  */
 export async function startOtlpGrpc(receiver: OtlpReceiver, options: GrpcOptions): Promise<GrpcReceiver> {
-  const server = new Server({ 'grpc.max_receive_message_length': DEFAULT_MAX_BYTES });
+  const server = new Server({
+    'grpc.max_receive_message_length': DEFAULT_MAX_BYTES,
+    'grpc.max_concurrent_streams': MAX_CONCURRENT_CALLS,
+  });
   for (const signal of Object.keys(SERVICES) as OtlpSignal[]) {
     server.addService(exportService(SERVICES[signal]), {
       Export: (call: Call, callback: sendUnaryData<Buffer>) => {

@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { OwnMetrics } from '../telemetry/index.ts';
+import type { BodyBudget } from './body-budget.ts';
 import { addLokiRoutes, type LokiApi } from './loki.ts';
 import { addOtlpRoutes, type OtlpReceiver } from './otlp.ts';
 import { addPrometheusRoutes, type PrometheusApi } from './prometheus.ts';
@@ -13,6 +14,8 @@ export interface HttpOptions {
   readonly token: string | undefined;
   /** Bytes of a body as it arrives, at most. */
   readonly maxBodyBytes: number;
+  /** Bounds the bodies of all listeners together. */
+  readonly bodies: BodyBudget;
 }
 
 /** What the HTTP server is made of. */
@@ -45,6 +48,7 @@ function createApp(options: HttpOptions): FastifyInstance {
       }
     });
   }
+  options.bodies.watch(app);
   app.setNotFoundHandler((request, reply) =>
     reply.code(404).send({
       status: 'error',

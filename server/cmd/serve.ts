@@ -1,7 +1,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import { createHttpServer, createOtlpHttpServer, startOtlpGrpc } from '../api/index.ts';
+import { BodyBudget, createHttpServer, createOtlpHttpServer, startOtlpGrpc } from '../api/index.ts';
 import type { Config } from '../config/index.ts';
 import { createGovernor } from '../govern/index.ts';
 import { LogIngest, MetricIngest, TraceIngest } from '../ingest/index.ts';
@@ -10,6 +10,9 @@ import { startQueryPool } from '../query/index.ts';
 import { openStore } from '../store/index.ts';
 import { createLogger, OwnMetrics } from '../telemetry/index.ts';
 import { VERSION } from './version.ts';
+
+/** How many bodies of the largest size may be in flight at once. */
+const BODIES_IN_FLIGHT = 4;
 
 /** A running program. */
 export interface Running {
@@ -42,6 +45,7 @@ export async function serve(config: Config): Promise<Running> {
   const logs = new LogIngest(store, governor);
   const otlp = { store, ways: { metrics, logs, traces: new TraceIngest(store, governor) }, count: own.countRequest };
   const { host, token, max_body_bytes: maxBodyBytes } = config.server;
+  const bodies = new BodyBudget(BODIES_IN_FLIGHT * maxBodyBytes);
   const app = createHttpServer({
     prometheus: { queries, version: VERSION, startedMs, seriesCount: () => store.series.size },
     receivers: { store, metrics, count: own.countRequest },
@@ -52,8 +56,9 @@ export async function serve(config: Config): Promise<Running> {
     uiFolder: path.join(import.meta.dirname, '..', '..', 'ui', 'dist'),
     token,
     maxBodyBytes,
+    bodies,
   });
-  const otlpHttp = createOtlpHttpServer(otlp, { token, maxBodyBytes });
+  const otlpHttp = createOtlpHttpServer(otlp, { token, maxBodyBytes, bodies });
   const url = await listen(app, host, config.server.port, 'server.port');
   const otlpHttpUrl = await listen(otlpHttp, host, config.server.otlp_http_port, 'server.otlp_http_port');
   const grpc = await startOtlpGrpc(otlp, { host, port: config.server.otlp_grpc_port, token });
