@@ -6,6 +6,7 @@ import {
   labelsFromPairs,
   type NativeHistogram,
   parseDurationMs,
+  type SeriesSamples,
   scaleHistogram,
   setStale,
 } from '../server/model/index.ts';
@@ -158,21 +159,18 @@ function parseHistogram(text: string): { value: NativeHistogram; hintGiven: bool
   return { value, hintGiven: fields.has('counter_reset_hint') };
 }
 
-/** Points at multiples of an interval as the columns of a series. */
-export function toSamples(labels: Labels, points: Point[], intervalMs: number, startMs = 0) {
-  const kept = points
-    .map((point, i) => ({ point, at: startMs + i * intervalMs }))
-    .filter(({ point }) => point.kind !== 'none');
-  const values = new Float64Array(kept.length);
+/** Points by time in milliseconds, ascending, as the columns of a series. */
+export function toSamples(labels: Labels, points: readonly (readonly [number, Point])[]): SeriesSamples {
+  const values = new Float64Array(points.length);
   const bits = bitsOf(values);
-  const histograms = kept.map(({ point }) => (point.kind === 'histogram' ? point.value : undefined));
-  kept.forEach(({ point }, i) => {
+  const histograms = points.map(([, point]) => (point.kind === 'histogram' ? point.value : undefined));
+  points.forEach(([, point], i) => {
     if (point.kind === 'float') values[i] = point.value;
     if (point.kind === 'stale') setStale(bits, i);
   });
   return {
     labels,
-    timestamps: Float64Array.from(kept, ({ at }) => at),
+    timestamps: Float64Array.from(points, ([ms]) => ms),
     values,
     histograms: histograms.some((h) => h) ? histograms : undefined,
   };

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { runScript } from './promql-script.ts';
+import { memoryTarget } from './promql-target.ts';
 
 const OWN = path.join(import.meta.dirname, 'promql');
 /** Prometheus's own scripts, where they lie beside the checkout. They are never copied into this project. */
@@ -22,7 +23,7 @@ export async function runFolder(folder: string): Promise<FileScore[]> {
     .readdirSync(folder)
     .filter((name) => name.endsWith('.test'))
     .sort()) {
-    const results = await runScript(fs.readFileSync(path.join(folder, file), 'utf8'));
+    const results = await runScript(fs.readFileSync(path.join(folder, file), 'utf8'), memoryTarget());
     const failed = results.filter((result) => result.failure !== undefined);
     const failures = failed.map((f) => `${file}:${f.line}: ${f.query}\n    ${f.failure}`);
     scores.push({ file, passed: results.length - failed.length, total: results.length, failures });

@@ -1,10 +1,11 @@
-import { compareLabels, type Labels, labelsKey, withLabel } from '../../model/index.ts';
+import { compareLabels, labelsKey, withLabel } from '../../model/index.ts';
 import { type Group, grouping } from './aggregate.ts';
 import type { Aggregate, AggregateOp, Expr } from './ast.ts';
 import type { EvaluationContext } from './context.ts';
 import { executionError } from './errors.ts';
 import { formatG, formatValue } from './format.ts';
 import { printHistogram } from './histogram-arithmetic.ts';
+import { placeOf } from './label-hash.ts';
 import { quote } from './strings.ts';
 import { emptySeries, isEmptySeries, type VectorSeries } from './values.ts';
 
@@ -27,10 +28,11 @@ export function selectMembers(
     const kept = new Map<VectorSeries, Uint8Array>();
     // Which members are the first k is arbitrary, but it must not change from one query to the next.
     if (expr.op === 'limitk') members.sort((a, b) => compareLabels(a.labels, b.labels));
+    const places = expr.op === 'limit_ratio' ? members.map((member) => placeOf(member.labels)) : [];
     const heap = new Selection(members.length);
     for (let step = 0; step < steps; step++) {
       context.tick();
-      for (const index of pick(expr, members, step, param[step], heap, context)) {
+      for (const index of pick(expr, members, step, param[step], places, heap, context)) {
         const member = members[index];
         let has = kept.get(member);
         if (!has) kept.set(member, (has = new Uint8Array(steps)));
@@ -61,12 +63,13 @@ function pick(
   members: readonly VectorSeries[],
   step: number,
   param: number,
+  places: readonly number[],
   heap: Selection,
   context: EvaluationContext,
 ): ArrayLike<number> & Iterable<number> {
   if (expr.op === 'limit_ratio') {
     const ratio = Math.max(-1, Math.min(1, param));
-    return [...members.keys()].filter((i) => members[i].has[step] && isInRatio(ratio, members[i].labels));
+    return [...members.keys()].filter((i) => members[i].has[step] && isInRatio(ratio, places[i]));
   }
   const k = Math.min(members.length, Math.trunc(param));
   if (k < 1) return [];
@@ -86,7 +89,7 @@ function pick(
     }
     const value = member.values[step] * sign;
     // NaN is the worst for both, so it is taken only where nothing else is left.
-    heap.offer(i, value !== value ? Number.NEGATIVE_INFINITY : value, value !== value);
+    heap.offer(i, Number.isNaN(value) ? Number.NEGATIVE_INFINITY : value, Number.isNaN(value));
   }
   return heap.best();
 }
@@ -163,15 +166,12 @@ class Selection {
   }
 }
 
-/** Whether a label set lies in the share `ratio` of the hash space; a negative ratio takes the complement. */
-function isInRatio(ratio: number, labels: Labels): boolean {
-  let hash = 2166136261;
-  const key = labelsKey(labels);
-  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 16777619);
-  // A final mix, because the last characters of similar labels would otherwise stay in the low bits.
-  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  const position = ((hash ^ (hash >>> 13)) >>> 0) / 4294967296;
-  return ratio >= 0 ? position < ratio : position >= 1 + ratio;
+/**
+ * Whether a place in the hash space lies in the share `ratio` of it; a negative ratio takes the complement. The hash is
+ * Prometheus's, so that both keep the same series.
+ */
+function isInRatio(ratio: number, place: number): boolean {
+  return ratio >= 0 ? place < ratio : place >= 1 + ratio;
 }
 
 /** `count_values("label", v)`: how many series have each value, which becomes a label. */

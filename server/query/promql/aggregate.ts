@@ -152,7 +152,7 @@ function extremes(sign: 1 | -1, member: VectorSeries, values: Float64Array, has:
   for (let i = 0; i < values.length; i++) {
     if (!present[i]) continue;
     // NaN gives way to anything.
-    if (!has[i] || input[i] * sign > values[i] * sign || values[i] !== values[i]) values[i] = input[i];
+    if (!has[i] || input[i] * sign > values[i] * sign || Number.isNaN(values[i])) values[i] = input[i];
     has[i] = 1;
   }
 }

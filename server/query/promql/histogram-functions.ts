@@ -10,7 +10,7 @@ import {
 } from './classic-histogram.ts';
 import { type EvaluationContext, forMetric } from './context.ts';
 import { executionError } from './errors.ts';
-import { formatG, formatValue } from './format.ts';
+import { formatG } from './format.ts';
 import { isCustom } from './histogram-arithmetic.ts';
 import { classicFraction, nativeFraction, nativeQuantile } from './histogram-quantile.ts';
 import type { Input, InstantFunction } from './instant.ts';
@@ -158,8 +158,14 @@ function histogramQuantiles(input: Input): Value {
 function byQuantile(series: VectorSeries, name: string, q: Float64Array): VectorSeries[] {
   return [...new Set(q)].map((value) => {
     const has = series.has.map((present, step) => (Object.is(q[step], value) ? present : 0));
-    return { ...series, has, labels: withLabel(series.labels, name, formatValue(value)) };
+    return { ...series, has, labels: withLabel(series.labels, name, quantileLabel(value)) };
   });
+}
+
+/** A number as OpenMetrics writes it in a label: whole numbers end in `.0`. */
+function quantileLabel(value: number): string {
+  const text = formatG(value);
+  return /^-?\d+$/.test(text) ? `${text}.0` : text;
 }
 
 /** `histogram_fraction(lower, upper, v)`. */

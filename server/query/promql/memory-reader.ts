@@ -1,13 +1,24 @@
-import { compareLabels, type Labels, type Matcher, matchesAll, type SeriesSamples } from '../../model/index.ts';
+import {
+  compareLabels,
+  type Labels,
+  labelsKey,
+  type Matcher,
+  matchesAll,
+  type SeriesSamples,
+} from '../../model/index.ts';
 import type { MetricReader, SampleRequest } from '../../store/index.ts';
 
 /** A metric reader over arrays, for scripts and tests that need no store. */
 export class MemoryMetricReader implements MetricReader {
-  private readonly stored: SeriesSamples[] = [];
+  private readonly byLabels = new Map<string, SeriesSamples>();
 
-  /** Adds a series; timestamps must ascend. */
+  /** Adds a series in place of one with the same labels; timestamps must ascend. */
   add(series: SeriesSamples): void {
-    this.stored.push(series);
+    this.byLabels.set(labelsKey(series.labels), series);
+  }
+
+  private get stored(): SeriesSamples[] {
+    return [...this.byLabels.values()];
   }
 
   async select({ matchers, startMs, endMs }: SampleRequest): Promise<SeriesSamples[]> {

@@ -138,7 +138,7 @@ export function extremeColumn(sign: 1 | -1, time: boolean): RangeFunction {
       if (end < start) end = start;
       for (; end < past; end++) {
         const value = values[end] * sign;
-        if (value !== value) continue;
+        if (Number.isNaN(value)) continue;
         while (tail > head && values[queue[tail - 1]] * sign <= value) tail--;
         queue[tail++] = end;
       }

@@ -113,7 +113,7 @@ class Planner {
   node(written: Expr, steps: Steps, stats = false): PlanNode {
     const expr = unparen(written);
     const { start, end } = expr.position;
-    const once = steps.count > 1 && isStepInvariant(expr) && expr.kind !== 'number' && expr.kind !== 'string';
+    const once = steps.count > 1 && isStepInvariant(expr) && !STAYS.has(expr.kind);
     const kind = once ? 'once' : 'evaluate';
     const text = this.query.slice(start, end);
     const key = `${kind} ${expr.kind} ${stats} ${steps.startMs} ${steps.stepMs} ${steps.count} ${text}`;
@@ -227,6 +227,9 @@ class Planner {
 export function windowEnd(window: Window, ms: number): number {
   return (window.atMs ?? ms) - window.offsetMs;
 }
+
+/** What is never wrapped to be evaluated once: literals cost nothing, and a range is no value of its own. */
+const STAYS: ReadonlySet<string> = new Set(['number', 'string', 'matrix', 'subquery']);
 
 /** Functions that look at nothing but the count and the sum of a histogram. */
 const STATS_ONLY: ReadonlySet<string> = new Set(['histogram_count', 'histogram_sum', 'histogram_avg']);

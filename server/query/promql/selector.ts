@@ -48,7 +48,7 @@ function newestColumn(samples: SeriesSamples, times: Float64Array, lookbackMs: n
     // The lookback is open on the left: a sample exactly that old is outside.
     if (newest < 0 || timestamps[newest] <= time - lookbackMs) continue;
     const value = values[newest];
-    if (value !== value && isStaleAt(samples, bits, newest)) continue;
+    if (Number.isNaN(value) && isStaleAt(samples, bits, newest)) continue;
     out.has[step] = 1;
     out.values[step] = picked === 'time' ? timestamps[newest] / 1000 : value;
     if (histograms) histograms[step] = all?.[newest];

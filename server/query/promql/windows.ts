@@ -60,13 +60,13 @@ export function withoutStale(series: SeriesSamples): WindowSamples {
   const bits = bitsOf(values);
   const n = timestamps.length;
   let stale = 0;
-  for (let i = 0; i < n; i++) if (values[i] !== values[i] && isStaleAt(series, bits, i)) stale++;
+  for (let i = 0; i < n; i++) if (Number.isNaN(values[i]) && isStaleAt(series, bits, i)) stale++;
   if (stale === 0) return series;
   const kept = { timestamps: new Float64Array(n - stale), values: new Float64Array(n - stale) };
   const keptHistograms = histograms ? new Array<NativeHistogram | undefined>(n - stale) : undefined;
   let at = 0;
   for (let i = 0; i < n; i++) {
-    if (values[i] !== values[i] && isStaleAt(series, bits, i)) continue;
+    if (Number.isNaN(values[i]) && isStaleAt(series, bits, i)) continue;
     kept.timestamps[at] = timestamps[i];
     kept.values[at] = values[i];
     if (keptHistograms) keptHistograms[at] = histograms?.[i];
