@@ -17,7 +17,10 @@ export const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
   cmd: ['model', 'telemetry', 'wire', 'govern', 'store', 'ingest', 'query', 'dashboards', 'simulate', 'config', 'api'],
 };
 
-/** Packages that some rooms must never load: the SDK's users install nothing, exporters stay small. */
+/** What of `server/` the page may use: the pane as data, which both of them read. */
+export const UI_MAY_IMPORT: readonly string[] = ['server/dashboards/index.ts'];
+
+/** Packages and workspaces that a workspace must never load: the SDK's users install nothing, exporters stay small. */
 export const WORKSPACE_FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
   sdk: ['server', 'exporters', 'ui'],
   exporters: ['server', 'ui', '@duckdb/node-api', 'fastify'],
