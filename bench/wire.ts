@@ -1,13 +1,26 @@
 // How fast bytes become batches, on one core: `node bench/wire.ts`. Prints one line a case.
 import { labelsFromRecord } from '../server/model/index.ts';
 import {
+  decodeLokiPush,
+  decodeLokiPushJson,
+  decodeOtlpLogs,
+  decodeOtlpMetrics,
+  decodeOtlpMetricsJson,
+  decodeOtlpTraces,
+  decodeOtlpTracesJson,
   decodeWriteRequest,
+  encodeLokiPushJson,
+  encodeTraces,
   encodeWriteRequest,
   inflate,
   parseSeriesLabels,
   snappyCompress,
+  toLogEntries,
+  toSeries,
+  tracesToJson,
   WriteRequestBatch,
 } from '../server/wire/index.ts';
+import { lokiProto, oracleEncode, otlpProto } from '../server/wire/oracle.data.ts';
 
 const SERIES = 2000;
 const SECONDS_PER_CASE = 1;
@@ -77,4 +90,142 @@ function benchRemoteWrite(): void {
   });
 }
 
+const T_NS = '1764000000123456789';
+const RESOURCE = {
+  attributes: pairs({ 'service.name': 'gateway', 'k8s.pod.name': 'gw-1', 'cloud.region': 'eu-west' }),
+};
+
+function pairs(record: Record<string, string | number>): object[] {
+  return Object.entries(record).map(([key, value]) => ({
+    key,
+    value: typeof value === 'string' ? { string_value: value } : { int_value: value },
+  }));
+}
+
+function pointAttributes(i: number): object[] {
+  return pairs({
+    model_version: `llm-${i % 12}`,
+    customer_tier: 'pro',
+    gpu_type: 'H100',
+    token_type: 'input',
+    code: i % 5,
+  });
+}
+
+function benchOtlpMetrics(): void {
+  const points = 1000;
+  const time = { time_unix_nano: T_NS, start_time_unix_nano: T_NS };
+  const sums = Array.from({ length: points }, (_, i) => ({ ...time, attributes: pointAttributes(i), as_double: i }));
+  const bounds = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+  const histograms = Array.from({ length: points }, (_, i) => ({
+    ...time,
+    attributes: pointAttributes(i),
+    count: 11,
+    sum: i,
+    bucket_counts: new Array(11).fill(1),
+    explicit_bounds: bounds,
+  }));
+  const request = (metric: object) => ({
+    resource_metrics: [{ resource: RESOURCE, scope_metrics: [{ metrics: [metric] }] }],
+  });
+  const sum = request({
+    name: 'inference.requests',
+    sum: { data_points: sums, aggregation_temporality: 2, is_monotonic: true },
+  });
+  const histogram = request({
+    name: 'inference.ttft',
+    unit: 's',
+    histogram: { data_points: histograms, aggregation_temporality: 2 },
+  });
+  const sumBytes = oracleEncode(otlpProto, 'otlp.ExportMetricsServiceRequest', sum);
+  const histogramBytes = oracleEncode(otlpProto, 'otlp.ExportMetricsServiceRequest', histogram);
+  const json = Buffer.from(JSON.stringify(toCamel(sum)));
+  const decoded = decodeOtlpMetrics(sumBytes);
+  measure('OTLP sums (5 attributes) decode', 'points', points, () => decodeOtlpMetrics(sumBytes));
+  measure('OTLP sums (5 attributes) decode, JSON', 'points', points, () => decodeOtlpMetricsJson(json));
+  measure('OTLP sums to series', 'points', points, () => toSeries(decoded));
+  measure('OTLP histograms (11 buckets) decode and to series', 'points', points, () =>
+    toSeries(decodeOtlpMetrics(histogramBytes)),
+  );
+}
+
+function benchTraces(): void {
+  const spans = Array.from({ length: 1000 }, (_, i) => ({
+    trace_id: Buffer.alloc(16, 1 + (i % 200)),
+    span_id: Buffer.alloc(8, 1 + (i % 250)),
+    parent_span_id: Buffer.alloc(8, 9),
+    name: 'model_inference',
+    kind: 3,
+    start_time_unix_nano: T_NS,
+    end_time_unix_nano: T_NS,
+    attributes: [
+      ...pointAttributes(i),
+      ...pairs({
+        'gen_ai.operation.name': 'chat',
+        'gen_ai.usage.input_tokens': 900 + i,
+        'gen_ai.usage.output_tokens': i,
+      }),
+    ],
+    status: {},
+  }));
+  const bytes = oracleEncode(otlpProto, 'otlp.ExportTraceServiceRequest', {
+    resource_spans: [{ resource: RESOURCE, scope_spans: [{ scope: { name: 'gateway' }, spans }] }],
+  });
+  const decoded = decodeOtlpTraces(bytes).spans;
+  const json = Buffer.from(JSON.stringify(tracesToJson(decoded)));
+  measure('OTLP spans (8 attributes) decode', 'spans', spans.length, () => decodeOtlpTraces(bytes));
+  measure('OTLP spans (8 attributes) decode, JSON', 'spans', spans.length, () => decodeOtlpTracesJson(json));
+  measure('OTLP spans encode', 'spans', spans.length, () => encodeTraces(decoded));
+}
+
+function benchLogs(): void {
+  const line =
+    'INFO 11-24 08:15:00 [metrics.py:455] Avg prompt throughput: 1201.3 tokens/s, Running: 42 reqs, Waiting: 3 reqs';
+  const count = 1000;
+  const records = Array.from({ length: count }, (_, i) => ({
+    time_unix_nano: T_NS,
+    severity_number: 9,
+    body: { string_value: line },
+    attributes: pointAttributes(i),
+    trace_id: Buffer.alloc(16, 7),
+  }));
+  const bytes = oracleEncode(otlpProto, 'otlp.ExportLogsServiceRequest', {
+    resource_logs: [{ resource: RESOURCE, scope_logs: [{ log_records: records }] }],
+  });
+  measure('OTLP logs (5 attributes) decode and to entries', 'lines', count, () => toLogEntries(decodeOtlpLogs(bytes)));
+  const entries = Array.from({ length: count }, (_, i) => ({
+    stream: ['app', `vllm-${i % 10}`, 'region', 'eu-west'],
+    timestampNs: BigInt(T_NS) + BigInt(i),
+    line,
+    metadata: ['trace_id', 'abcdef'],
+  }));
+  const json = Buffer.from(encodeLokiPushJson(entries));
+  const push = oracleEncode(lokiProto, 'logproto.PushRequest', {
+    streams: [
+      {
+        labels: '{app="vllm", region="eu-west"}',
+        entries: entries.map((e) => ({
+          timestamp: { seconds: 1_764_000_000, nanos: 5 },
+          line: e.line,
+          structuredMetadata: [{ name: 'trace_id', value: 'abcdef' }],
+        })),
+      },
+    ],
+  });
+  measure('Loki push decode, JSON', 'lines', count, () => decodeLokiPushJson(json));
+  measure('Loki push decode, protobuf', 'lines', count, () => decodeLokiPush(push));
+}
+
+/** Snake case to the lower camel case of OTLP/JSON. */
+function toCamel(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(toCamel);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([k, v]) => [k.replace(/_(.)/g, (_, c: string) => c.toUpperCase()), toCamel(v)]),
+  );
+}
+
 benchRemoteWrite();
+benchOtlpMetrics();
+benchTraces();
+benchLogs();

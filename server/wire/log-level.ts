@@ -33,9 +33,9 @@ const FIELD =
 const WORD =
   /(?:^|[\s[(|<])(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL|PANIC|trace|debug|info|warn|warning|error|critical|fatal|panic)(?=[\s\]):|>,]|$)/;
 
-/** The level of OTLP's severity number, `undefined` for 0 (unspecified). */
+/** The level of OTLP's severity number, `undefined` for 0 (unspecified) and what is no number of one. */
 export function levelOfSeverityNumber(number: number): DetectedLevel | undefined {
-  if (number <= 0) return undefined;
+  if (!Number.isInteger(number) || number <= 0) return undefined;
   if (number <= 4) return 'trace';
   if (number <= 8) return 'debug';
   if (number <= 12) return 'info';

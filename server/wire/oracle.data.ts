@@ -107,7 +107,10 @@ message LogRecord {
 
 message ExportResponse { PartialSuccess partial_success = 1; }
 message PartialSuccess { int64 rejected = 1; string error_message = 2; }
-message RpcStatus { int32 code = 1; string message = 2; }
+message RpcStatus { int32 code = 1; string message = 2; repeated RpcDetail details = 3; }
+message RpcDetail { string type_url = 1; RetryInfo value = 2; }
+message RetryInfo { Duration retry_delay = 1; }
+message Duration { int64 seconds = 1; int32 nanos = 2; }
 `;
 
 function load(text: string): protobuf.Root {
