@@ -1,3 +1,6 @@
+// The order matters: the language is mended before uPlot reads it.
+import './view/locale.ts';
+
 import { createRoot } from 'react-dom/client';
 import 'uplot/dist/uPlot.min.css';
 import './styles/tokens.css';

@@ -12,6 +12,7 @@ export type {
   PanelKind,
   PanelLink,
   PanelQuery,
+  PanelSource,
   PanelThreshold,
   PanelUnit,
   PaneRow,

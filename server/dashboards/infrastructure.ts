@@ -1,7 +1,7 @@
 import type { PanelQuery, PaneRow } from './panel.ts';
 import { ENGINE_LINES, GPU_LABELS } from './panel-parts.ts';
 
-const FROM_GPU = 'the GPU exporter of Barograph, or dcgm-exporter by remote write.';
+const GPU_SENDER = 'the GPU exporter of Barograph, or dcgm-exporter by remote write';
 const TRACES = { title: 'Slowest requests', kind: 'traces', expr: '{ name = "gateway" }' } as const;
 
 /** A DCGM counter of nanoseconds during which clocks were held down, as a share of the time, by node. */
@@ -54,7 +54,7 @@ export const INFRASTRUCTURE_ROW: PaneRow = {
       ],
       labels: GPU_LABELS,
       links: [ENGINE_LINES, TRACES],
-      source: `gpu_memory_used_bytes or DCGM_FI_DEV_FB_USED: ${FROM_GPU}`,
+      source: { needs: ['gpu_memory_used_bytes', 'DCGM_FI_DEV_FB_USED'], sender: GPU_SENDER },
     },
     {
       id: 'gpu-temperature',
@@ -72,7 +72,7 @@ export const INFRASTRUCTURE_ROW: PaneRow = {
       ],
       labels: GPU_LABELS,
       links: [ENGINE_LINES, TRACES],
-      source: `gpu_temperature_celsius or DCGM_FI_DEV_GPU_TEMP: ${FROM_GPU}`,
+      source: { needs: ['gpu_temperature_celsius', 'DCGM_FI_DEV_GPU_TEMP'], sender: GPU_SENDER },
     },
     {
       id: 'throttling',
@@ -98,7 +98,10 @@ export const INFRASTRUCTURE_ROW: PaneRow = {
       ],
       labels: GPU_LABELS,
       links: [ENGINE_LINES, TRACES],
-      source: `gpu_throttle_seconds_total, DCGM_FI_DEV_*_VIOLATION or DCGM_FI_DEV_CLOCKS_EVENT_REASONS: ${FROM_GPU}`,
+      source: {
+        needs: ['gpu_throttle_seconds_total', 'DCGM_FI_DEV_THERMAL_VIOLATION', 'DCGM_FI_DEV_CLOCKS_EVENT_REASONS'],
+        sender: GPU_SENDER,
+      },
     },
     {
       id: 'saturation',
@@ -126,7 +129,10 @@ export const INFRASTRUCTURE_ROW: PaneRow = {
       ],
       labels: GPU_LABELS,
       links: [ENGINE_LINES, TRACES],
-      source: `gpu_sm_active_ratio, DCGM_FI_PROF_SM_ACTIVE or DCGM_FI_PROF_GR_ENGINE_ACTIVE: ${FROM_GPU}`,
+      source: {
+        needs: ['gpu_sm_active_ratio', 'DCGM_FI_PROF_SM_ACTIVE', 'DCGM_FI_PROF_GR_ENGINE_ACTIVE'],
+        sender: GPU_SENDER,
+      },
     },
   ],
 };

@@ -9,7 +9,7 @@ const TOKEN_BUCKETS = ['≤128', '≤512', '≤2k', '≤8k', '≤32k', '>32k'];
 const TRACES = { title: 'Slowest requests', kind: 'traces', expr: '{ name = "gateway" }' } as const;
 const FAILED = { title: 'Failed requests', kind: 'traces', expr: '{ status = error }' } as const;
 const EVENTS = { title: 'Gateway and engine lines', kind: 'logs', expr: '{service_name=~".+",$filters}' } as const;
-const FROM_GATEWAY = 'OTLP from the service in front of the model (@barograph/sdk or any OpenTelemetry SDK).';
+const GATEWAY_SENDER = 'the service in front of the model by OTLP (@barograph/sdk or any OpenTelemetry SDK)';
 
 /**
  * A quantile of time to first token as near to the user as it is measured: at the gateway, else at clients. The engine's
@@ -48,7 +48,7 @@ const HEALTH_ROW: PaneRow = {
       ],
       labels: AI_LABELS,
       links: [TRACES, EVENTS],
-      source: `inference_ttft_seconds: ${FROM_GATEWAY}`,
+      source: { needs: ['inference_ttft_seconds'], sender: GATEWAY_SENDER },
     },
     {
       id: 'total-latency',
@@ -73,7 +73,7 @@ const HEALTH_ROW: PaneRow = {
       ],
       labels: AI_LABELS,
       links: [TRACES, EVENTS],
-      source: `inference_total_latency_seconds: ${FROM_GATEWAY}`,
+      source: { needs: ['inference_total_latency_seconds'], sender: GATEWAY_SENDER },
     },
     {
       id: 'error-rate',
@@ -95,7 +95,7 @@ const HEALTH_ROW: PaneRow = {
       ],
       labels: AI_LABELS,
       links: [FAILED, EVENTS],
-      source: `inference_requests_total: ${FROM_GATEWAY}`,
+      source: { needs: ['inference_requests_total'], sender: GATEWAY_SENDER },
     },
   ],
 };
@@ -128,7 +128,7 @@ const BEHAVIOUR_ROW: PaneRow = {
       ],
       labels: AI_LABELS,
       links: [EVENTS, TRACES],
-      source: `inference_tokens_total: ${FROM_GATEWAY}`,
+      source: { needs: ['inference_tokens_total'], sender: GATEWAY_SENDER },
     },
     {
       id: 'token-distribution',
@@ -151,7 +151,7 @@ const BEHAVIOUR_ROW: PaneRow = {
       ],
       labels: AI_LABELS,
       links: [EVENTS, TRACES],
-      source: `inference_token_count: ${FROM_GATEWAY}`,
+      source: { needs: ['inference_token_count'], sender: GATEWAY_SENDER },
     },
     {
       id: 'latency-by-tokens',
@@ -172,7 +172,7 @@ const BEHAVIOUR_ROW: PaneRow = {
       ],
       labels: AI_LABELS,
       links: [TRACES, EVENTS],
-      source: `inference_total_latency_seconds with token_bucket: ${FROM_GATEWAY}`,
+      source: { needs: ['inference_total_latency_seconds{token_bucket}'], sender: GATEWAY_SENDER },
     },
   ],
 };
@@ -185,7 +185,7 @@ export const PANE: Pane = {
   rows: [HEALTH_ROW, BEHAVIOUR_ROW, INFRASTRUCTURE_ROW],
   lane: {
     id: 'warnings',
-    title: 'Engine and CUDA warnings',
+    title: 'Engine warnings',
     description: 'Lines in which an engine, CUDA, NCCL or the driver warned or failed.',
     kind: 'events',
     unit: 'count',
@@ -205,6 +205,6 @@ export const PANE: Pane = {
     ],
     labels: AI_LABELS,
     links: [ENGINE_LINES],
-    source: 'Lines of engines by Loki push or OTLP.',
+    source: { needs: ['log lines of engines and drivers'], sender: 'a log shipper by Loki push or OTLP' },
   },
 };

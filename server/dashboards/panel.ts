@@ -58,6 +58,14 @@ export interface PanelLink {
   readonly expr: string;
 }
 
+/** Where a panel's data comes from. */
+export interface PanelSource {
+  /** Names of metrics of which any is enough, or what else is read. */
+  readonly needs: readonly string[];
+  /** Who sends them, and by which protocol. */
+  readonly sender: string;
+}
+
 /** One panel. */
 export interface Panel {
   /** Stable; lower-case words joined by `-`. */
@@ -78,7 +86,7 @@ export interface Panel {
   readonly labels: readonly AllowedLabel[];
   readonly links: readonly PanelLink[];
   /** What has to be sent, and by whom, before the panel shows anything. */
-  readonly source: string;
+  readonly source: PanelSource;
   /** For `states`: the label whose values are the rows. */
   readonly rowBy?: string;
 }

@@ -16,8 +16,8 @@ export function timeAxis(theme: ChartTheme): uPlot.Axis {
   return {
     stroke: theme.axis,
     font: theme.font,
-    size: 22,
-    gap: 4,
+    size: 24,
+    gap: 7,
     space: 64,
     incrs: TIME_INCREMENTS,
     values: (_, ticks, __, ___, increment) => formatTimeTicks(ticks, increment),
@@ -26,14 +26,22 @@ export function timeAxis(theme: ChartTheme): uPlot.Axis {
   };
 }
 
+/** Distances between ticks of bytes: powers of two, so that ticks are whole GiB rather than thousands of millions. */
+const BYTE_INCREMENTS = Array.from({ length: 54 }, (_, power) => 2 ** power);
+
 /** An axis of values at the left (side 3) or the right (side 1). */
-export function valueAxis(theme: ChartTheme, values: (ticks: number[]) => (string | null)[]): uPlot.Axis {
+export function valueAxis(
+  theme: ChartTheme,
+  values: (ticks: number[]) => (string | null)[],
+  bytes = false,
+): uPlot.Axis {
   return {
     stroke: theme.axis,
     font: theme.font,
     size: LEFT_AXIS_PX,
     gap: 6,
     space: 30,
+    ...(bytes ? { incrs: BYTE_INCREMENTS } : {}),
     values: (_, ticks) => values(ticks),
     grid: { stroke: theme.grid, width: 1 },
     ticks: { show: false },

@@ -22,10 +22,10 @@ export function eventsChart(
     data: [frameTimes(frame), new Array(frame.length).fill(null)] as uPlot.AlignedData,
     options: {
       legend: { show: false },
-      padding: [2, 0, 0, 0],
+      padding: [2, 20, 0, 20],
       cursor: { ...sharedCursor(theme), points: { show: false } },
       scales: { x: { time: true }, y: { range: () => [0, 1] } },
-      axes: [{ ...timeAxis(theme), size: 18, space: 90, grid: { show: false } }, { show: false }],
+      axes: [{ ...timeAxis(theme), size: 18, gap: 3, space: 90, grid: { show: false } }, { show: false }],
       series: [{}, { stroke: 'transparent', points: { show: false } }],
     },
     paint: (u) => drawBars(u, frame, marks, theme),

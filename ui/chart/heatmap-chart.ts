@@ -25,11 +25,11 @@ export function heatmapChart(
     data: [frameTimes(frame), new Array(frame.length).fill(null)] as uPlot.AlignedData,
     options: {
       legend: { show: false },
-      padding: [10, 12, 0, 0],
+      padding: [10, 20, 0, 0],
       cursor: { ...sharedCursor(theme), points: { show: false } },
       scales: { x: { time: true }, rows: { range: () => [0, rows] } },
       axes: [
-        timeAxis(theme),
+        { ...timeAxis(theme), grid: { show: false } },
         {
           ...valueAxis(theme, (ticks) =>
             ticks.map((row) => formatTokenBound(row === 0 ? map.lowers[0] : map.uppers[row - 1])),

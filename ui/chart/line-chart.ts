@@ -36,12 +36,12 @@ export function lineChart(input: LineChartInput): ChartSpec {
     data: [frameTimes(frame), ...series.map((s) => withGaps(s.series.values))] as uPlot.AlignedData,
     options: {
       legend: { show: false },
-      padding: [10, scales.has('right') ? 0 : 12, 0, 0],
+      padding: [10, scales.has('right') ? 0 : 20, 0, 0],
       cursor: sharedCursor(theme),
       scales: { x: { time: true }, left: valueScale(panel), right: valueScale(panel) },
       axes: [timeAxis(theme), ...[...scales].map((scale) => scaleAxis(scale, input, scales.size > 1))],
       series: [{}, ...lines],
-      hooks: { drawAxes: [(u) => drawThresholds(u, panel, theme)] },
+      hooks: { draw: [(u) => drawThresholds(u, panel, theme)] },
     },
   };
 }
@@ -130,9 +130,9 @@ export function logTicks(min: number, max: number): number[] {
 
 function scaleAxis(scale: 'left' | 'right', input: LineChartInput, colored: boolean): uPlot.Axis {
   const { panel, theme, series } = input;
-  const axis = valueAxis(theme, (ticks) =>
-    panel.axis === 'log' ? ticks.map((tick) => formatTicks([tick], panel.unit)[0]) : formatTicks(ticks, panel.unit),
-  );
+  const values = (ticks: number[]) =>
+    panel.axis === 'log' ? ticks.map((tick) => formatTicks([tick], panel.unit)[0]) : formatTicks(ticks, panel.unit);
+  const axis = valueAxis(theme, values, panel.unit === 'bytes');
   // Two axes are told apart by the colour of their only line.
   const first = series.find((s) => s.scale === scale);
   const stroke = colored && first ? (theme.colors[first.color] ?? theme.axis) : theme.axis;
@@ -155,7 +155,7 @@ function drawThresholds(u: uPlot, panel: Panel, theme: ChartTheme): void {
     if (y < u.bbox.top || y > u.bbox.top + u.bbox.height) continue;
     const { ctx } = u;
     ctx.save();
-    ctx.strokeStyle = ctx.fillStyle = theme.colors.warning;
+    ctx.strokeStyle = theme.colors.warning;
     ctx.globalAlpha = 0.7;
     ctx.lineWidth = uPlot.pxRatio;
     ctx.setLineDash([2 * uPlot.pxRatio, 3 * uPlot.pxRatio]);
@@ -163,10 +163,17 @@ function drawThresholds(u: uPlot, panel: Panel, theme: ChartTheme): void {
     ctx.moveTo(u.bbox.left, y);
     ctx.lineTo(u.bbox.left + u.bbox.width, y);
     ctx.stroke();
+    ctx.setLineDash([]);
+    ctx.globalAlpha = 1;
     ctx.font = theme.font.replace(/^\d+px/, `${10 * uPlot.pxRatio}px`);
-    ctx.textAlign = 'right';
-    ctx.textBaseline = 'bottom';
-    ctx.fillText(label, u.bbox.left + u.bbox.width - 2 * uPlot.pxRatio, y - 2 * uPlot.pxRatio);
+    ctx.textBaseline = 'middle';
+    const left = u.bbox.left + 4 * uPlot.pxRatio;
+    const width = ctx.measureText(label).width;
+    // The label stands on the ground of the panel, or lines would run through it.
+    ctx.fillStyle = theme.surface;
+    ctx.fillRect(left - 2 * uPlot.pxRatio, y - 7 * uPlot.pxRatio, width + 4 * uPlot.pxRatio, 14 * uPlot.pxRatio);
+    ctx.fillStyle = theme.colors.warning;
+    ctx.fillText(label, left, y);
     ctx.restore();
   }
 }

@@ -11,6 +11,8 @@ export function drawOverlay(u: uPlot, overlay: Overlay, theme: ChartTheme): void
   const ratio = uPlot.pxRatio;
   const inside = (seconds: number) => seconds >= (u.scales.x.min ?? 0) && seconds <= (u.scales.x.max ?? 0);
   ctx.save();
+  // The last series may have left its dashes behind.
+  ctx.setLineDash([]);
   for (const mark of overlay.marks) {
     if (!inside(mark.seconds)) continue;
     const x = Math.round(u.valToPos(mark.seconds, 'x', true));

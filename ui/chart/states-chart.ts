@@ -24,12 +24,12 @@ export function statesChart(
     data: [frameTimes(frame), new Array(frame.length).fill(null)] as uPlot.AlignedData,
     options: {
       legend: { show: false },
-      padding: [10, 12, 0, 0],
+      padding: [10, 20, 0, 0],
       cursor: { ...sharedCursor(theme), points: { show: false } },
       // The first row is at the top, as in a list.
       scales: { x: { time: true }, rows: { dir: -1, range: () => [0, rows.length] } },
       axes: [
-        timeAxis(theme),
+        { ...timeAxis(theme), grid: { show: false } },
         {
           ...valueAxis(theme, (ticks) => ticks.map((tick) => names[Math.floor(tick)] ?? '')),
           scale: 'rows',

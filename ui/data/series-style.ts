@@ -37,7 +37,7 @@ const TONE_COLORS: Readonly<Record<Tone, string>> = {
   muted: 'muted',
 };
 
-const OUTCOME_COLORS: Readonly<Record<string, string>> = { error: 'series-5', timeout: 'series-1', empty: 'series-4' };
+const OUTCOME_COLORS: Readonly<Record<string, string>> = { error: 'series-3', timeout: 'series-1', empty: 'series-6' };
 
 /**
  * Gives each value of a label a slot of the palette and keeps it: the same model has the same colour in every panel and
@@ -56,7 +56,8 @@ export class ColorRegistry {
       const taken = new Map<number, number>();
       for (const slot of slots.values()) taken.set(slot, (taken.get(slot) ?? 0) + 1);
       const least = Math.floor(slots.size / SERIES_COLORS);
-      let slot = hash(value) % SERIES_COLORS;
+      // The last slot is red, which reads as trouble; it is given only where the others are taken.
+      let slot = hash(value) % (SERIES_COLORS - 1);
       while ((taken.get(slot) ?? 0) > least) slot = (slot + 1) % SERIES_COLORS;
       slots.set(value, slot);
     }
@@ -132,7 +133,8 @@ function compareStyled(panel: Panel, a: StyledSeries, b: StyledSeries): number {
   if (a.series.query !== b.series.query) return a.series.query - b.series.query;
   const { order, colorBy } = panel.queries[a.series.query];
   if (order && colorBy) return order.indexOf(a.series.labels[colorBy]) - order.indexOf(b.series.labels[colorBy]);
-  return a.name.localeCompare(b.name, 'en', { numeric: true });
+  // Where there may be many, the highest stands first: a legend that is cut short has still said what matters.
+  return (colorBy ? peak(b) - peak(a) : 0) || a.name.localeCompare(b.name, 'en', { numeric: true });
 }
 
 function peak(styled: StyledSeries): number {

@@ -1,5 +1,5 @@
 import { fetchTrace, type TraceSummary } from '../api/tempo.ts';
-import { formatClockMs, formatSeconds } from '../data/format.ts';
+import { formatClock, formatSeconds } from '../data/format.ts';
 import { useLoaded, useServices } from '../pane/services.ts';
 import { StageBar } from '../trace/StageBar.tsx';
 import { stageTitle } from '../trace/stages.ts';
@@ -31,7 +31,7 @@ function TraceItem({ trace, longestMs }: TraceItemProps) {
   return (
     <li>
       <button type="button" className="trace-item" onClick={() => view.change({ traceId: trace.traceId }, true)}>
-        <time>{formatClockMs(trace.startMs)}</time>
+        <time>{formatClock(trace.startMs)}</time>
         <span className="trace-name">
           {trace.rootName || trace.traceId.slice(0, 8)} <span className="note">{trace.rootService}</span>
         </span>

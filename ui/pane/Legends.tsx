@@ -1,3 +1,4 @@
+import type { ReactNode } from 'react';
 import type { Panel } from '../../server/dashboards/index.ts';
 import { columnQuantile, columnTotal } from '../chart/heatmap-chart.ts';
 import { type ChartTheme, stateColor } from '../chart/theme.ts';
@@ -7,6 +8,15 @@ import type { Heatmap } from '../data/heatmap.ts';
 import type { StyledSeries } from '../data/series-style.ts';
 import { activeStates, dominantState, type StateRow } from '../data/states.ts';
 import { useCursor } from './services.ts';
+
+/** Two lines high; what doesn't fit is shown above the chart while the legend is pointed at or holds the focus. */
+function LegendBox({ children }: { readonly children: ReactNode }) {
+  return (
+    <div className="legend">
+      <div className="legend-entries">{children}</div>
+    </div>
+  );
+}
 
 interface LineLegendProps {
   readonly panel: Panel;
@@ -23,7 +33,7 @@ export function LineLegend({ panel, frame, series, leftOut, only, onOnly, theme 
   const { seconds } = useCursor();
   const at = seconds === undefined ? undefined : frameIndex(frame, seconds);
   return (
-    <div className="legend">
+    <LegendBox>
       {series.map((one) => {
         const { key, values } = one.series;
         return (
@@ -41,7 +51,7 @@ export function LineLegend({ panel, frame, series, leftOut, only, onOnly, theme 
               data-dashed={one.dashed ? '' : undefined}
               style={{ color: theme.colors[one.color] }}
             />
-            <span className="legend-name">{one.name}</span>
+            <span className="legend-name">{shortName(one.name)}</span>
             <span className="legend-value">
               {formatValue(at === undefined ? latest(values) : values[at], panel.unit)}
             </span>
@@ -49,8 +59,13 @@ export function LineLegend({ panel, frame, series, leftOut, only, onOnly, theme 
         );
       })}
       {leftOut > 0 ? <span className="note">{leftOut} lower ones not drawn</span> : null}
-    </div>
+    </LegendBox>
   );
+}
+
+/** Every GPU of a fleet is NVIDIA's or none is, so that the maker only takes room; the title has the whole name. */
+function shortName(name: string): string {
+  return name.replace(/^NVIDIA /, '');
 }
 
 /** The newest value; where a series has ended, that is not its last but none. */
@@ -76,7 +91,7 @@ export function HeatmapLegend({ frame, map, theme }: HeatmapLegendProps) {
     return row ? `${formatTokenBound(row.lower)}–${formatTokenBound(row.upper)}` : '–';
   };
   return (
-    <div className="legend">
+    <LegendBox>
       <span className="legend-entry">
         <span className="legend-name">median</span>
         <span className="legend-value">{range(0.5)}</span>
@@ -97,7 +112,7 @@ export function HeatmapLegend({ frame, map, theme }: HeatmapLegendProps) {
         </span>
         {formatNumber(map.max)} req/s
       </span>
-    </div>
+    </LegendBox>
   );
 }
 
@@ -118,16 +133,16 @@ export function StatesLegend({ frame, rows, theme }: StatesLegendProps) {
   const at = seconds === undefined ? undefined : frameIndex(frame, seconds);
   if (at === undefined) {
     const active = activeStates(rows);
-    if (active.length === 0) return <div className="legend">no throttling in this range</div>;
+    if (active.length === 0) return <LegendBox>no throttling in this range</LegendBox>;
     return (
-      <div className="legend">
+      <LegendBox>
         {active.map((state) => (
           <span key={state} className="legend-entry">
             <span className="swatch" data-block="" style={{ color: theme.colors[stateColor(state)] }} />
             <span className="legend-name">{state.replaceAll('_', ' ')}</span>
           </span>
         ))}
-      </div>
+      </LegendBox>
     );
   }
   const held = rows.flatMap((row) => {
@@ -135,7 +150,7 @@ export function StatesLegend({ frame, rows, theme }: StatesLegendProps) {
     return state ? [{ row: row.name, ...state }] : [];
   });
   return (
-    <div className="legend">
+    <LegendBox>
       {held.length === 0 ? <span className="legend-name">no throttling</span> : null}
       {held.map(({ row, state, share }) => (
         <span key={row} className="legend-entry">
@@ -146,6 +161,6 @@ export function StatesLegend({ frame, rows, theme }: StatesLegendProps) {
           <span className="legend-value">{formatValue(share, 'ratio')}</span>
         </span>
       ))}
-    </div>
+    </LegendBox>
   );
 }

@@ -29,10 +29,20 @@ export function PanelEmpty({ panel }: { readonly panel: Panel }) {
           </button>
         </>
       ) : (
-        <p>
-          It is drawn from {panel.source} OTLP is taken at <code>:4318</code>, remote write and Loki push at{' '}
-          <code>{location.host}</code>.
-        </p>
+        <>
+          <p className="panel-needs">
+            {panel.source.needs.map((need, i) => (
+              <span key={need}>
+                {i > 0 ? ' or ' : ''}
+                <code>{need}</code>
+              </span>
+            ))}
+          </p>
+          <p>comes from {panel.source.sender}.</p>
+          <p className="note">
+            OTLP <code>:4317</code> <code>:4318</code> · remote write and Loki push <code>{location.host}</code>
+          </p>
+        </>
       )}
     </div>
   );

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useMemo, useRef, useState } from 'react';
+import { type CSSProperties, type KeyboardEvent, useMemo, useRef, useState } from 'react';
 import type { Trace } from '../api/otlp-json.ts';
 import { useSize } from '../chart/react-hooks.ts';
 import { formatSeconds } from '../data/format.ts';
@@ -164,13 +164,17 @@ function Row({ row, index, selected, trace, onSelect }: RowProps) {
           className="span-bar"
           style={{ left: `${left}%`, width: `max(2px, ${width}%)`, background: `var(--stage-${row.stage})` }}
         />
-        <span
-          className="span-time"
-          style={left + width < 78 ? { left: `${left + width}%` } : { right: `${100 - left}%` }}
-        >
+        <span className="span-time" {...timePlace(left, width)}>
           {formatSeconds(span.durationNs / 1e9)}
         </span>
       </span>
     </div>
   );
+}
+
+/** Where a bar's duration stands, in per cent of the track: after the bar, else within its end, else before it. */
+function timePlace(left: number, width: number): { style: CSSProperties; 'data-inside'?: '' } {
+  if (left + width < 88) return { style: { left: `${left + width}%` } };
+  if (width > 12) return { style: { right: `${Math.max(0, 100 - left - width)}%` }, 'data-inside': '' };
+  return { style: { right: `${100 - left}%` } };
 }
