@@ -1,9 +1,13 @@
-import { type Labels, labelsFromRecord, type LogEntry } from '../server/model/index.ts';
+import { type Labels, type LogEntry, labelsFromRecord } from '../server/model/index.ts';
 import { parseDurationNs } from '../server/query/logql/literal.ts';
 
 /** What an `eval` expects. */
 export type Expectation =
-  | { readonly kind: 'series'; readonly ordered: boolean; readonly series: readonly { labels: Labels; points: readonly (number | undefined)[] }[] }
+  | {
+      readonly kind: 'series';
+      readonly ordered: boolean;
+      readonly series: readonly { labels: Labels; points: readonly (number | undefined)[] }[];
+    }
   | { readonly kind: 'scalar'; readonly value: number }
   | { readonly kind: 'empty' }
   | { readonly kind: 'fail'; readonly message?: string; readonly pattern?: RegExp };
@@ -32,21 +36,32 @@ export function parseScript(text: string): Evaluation[] {
     if (line.startsWith('clear')) entries = [];
     else if (line.startsWith('load')) {
       // A new array, because evaluations before keep theirs.
-      const loaded: LogEntry[] = [];
-      while (isBlockLine(lines[at + 1])) loaded.push(...parseLoad(lines[++at].trim(), at + 1));
-      entries = [...entries, ...loaded];
+      const block = takeBlock(lines, at);
+      entries = [...entries, ...block.flatMap((load, i) => (load.startsWith('#') ? [] : parseLoad(load, at + i + 2)))];
+      at += block.length;
     } else if (line.startsWith('eval ')) {
       const number = at + 1;
       const block: string[] = [];
       while (isBlockLine(lines[at + 1])) block.push(lines[++at].trim());
-      evaluations.push({ ...parseEval(line, number), expected: parseExpectation(block, number), line: number, entries });
+      evaluations.push({
+        ...parseEval(line, number),
+        expected: parseExpectation(block, number),
+        line: number,
+        entries,
+      });
     } else throw new Error(`line ${at + 1}: unknown command ${JSON.stringify(line)}`);
   }
   return evaluations;
 }
 
 function isBlockLine(line: string | undefined): boolean {
-  return line !== undefined && /^\s+\S/.test(line) && !/^\s+#/.test(line);
+  return line !== undefined && /^\s+\S/.test(line);
+}
+
+function takeBlock(lines: readonly string[], at: number): string[] {
+  let end = at + 1;
+  while (isBlockLine(lines[end])) end++;
+  return lines.slice(at + 1, end).map((line) => line.trim());
 }
 
 const LOAD =
@@ -68,7 +83,10 @@ function parseLoad(text: string, number: number): LogEntry[] {
 }
 
 function parsePairs(text: string): [string, string][] {
-  return [...text.matchAll(/([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"/g)].map(([, name, value]) => [name, JSON.parse(`"${value}"`) as string]);
+  return [...text.matchAll(/([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"/g)].map(([, name, value]) => [
+    name,
+    JSON.parse(`"${value}"`) as string,
+  ]);
 }
 
 function duration(text: string, number: number): bigint {
@@ -112,8 +130,13 @@ function parseExpectation(block: readonly string[], number: number): Expectation
     series: values.map((line) => {
       const match = /^(\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\})\s+([^#]*)/.exec(line);
       if (!match) throw new Error(`line ${number}: not an expected series: ${line}`);
-      const labels = parsePairs(match[1]).sort(([a], [b]) => (a < b ? -1 : 1)).flat();
-      const points = match[2].trim().split(/\s+/).map((point) => (point === '_' ? undefined : number_(point)));
+      const labels = parsePairs(match[1])
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .flat();
+      const points = match[2]
+        .trim()
+        .split(/\s+/)
+        .map((point) => (point === '_' ? undefined : number_(point)));
       return { labels, points };
     }),
   };

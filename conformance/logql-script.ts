@@ -52,16 +52,21 @@ type Points = Map<string, (number | undefined)[]>;
 function compareResult(expected: Expectation, result: LogResult, evaluation: Evaluation): string | undefined {
   if (expected.kind === 'fail') return 'did not fail';
   if (expected.kind === 'scalar') {
-    return result.kind === 'scalar' && close(result.value, expected.value) ? undefined : `the answer is a ${result.kind}`;
+    return result.kind === 'scalar' && close(result.value, expected.value)
+      ? undefined
+      : `the answer is a ${result.kind}`;
   }
   if (result.kind !== 'vector' && result.kind !== 'matrix') return `the answer is a ${result.kind}`;
   const actual = pointsOf(result, evaluation);
   const wanted: Points = new Map();
-  if (expected.kind === 'series') for (const { labels, points } of expected.series) wanted.set(keyOf(labels), [...points]);
+  if (expected.kind === 'series')
+    for (const { labels, points } of expected.series) wanted.set(keyOf(labels), [...points]);
   const same = actual.size === wanted.size && [...wanted].every(([key, points]) => samePoints(points, actual.get(key)));
   if (!same) return `got ${show(actual)}`;
   const ordered = expected.kind === 'series' && expected.ordered;
-  return ordered && [...actual.keys()].join() !== [...wanted.keys()].join() ? `got the order ${show(actual)}` : undefined;
+  return ordered && [...actual.keys()].join() !== [...wanted.keys()].join()
+    ? `got the order ${show(actual)}`
+    : undefined;
 }
 
 function pointsOf(result: LogResult & { kind: 'matrix' | 'vector' }, evaluation: Evaluation): Points {
@@ -85,7 +90,9 @@ function compareLastStep(range: LogResult, instant: LogResult, second: number): 
   for (const { labels, seconds, values } of range.series) {
     if (Math.abs(seconds[seconds.length - 1] - second) < 1e-6) last.set(keyOf(labels), values[values.length - 1]);
   }
-  const same = last.size === instant.series.length && instant.series.every(({ labels, values }) => close(values[0], last.get(keyOf(labels))));
+  const same =
+    last.size === instant.series.length &&
+    instant.series.every(({ labels, values }) => close(values[0], last.get(keyOf(labels))));
   return same ? undefined : 'the last step differs from the instant query';
 }
 
@@ -105,6 +112,8 @@ function close(a: number | undefined, b: number | undefined): boolean {
 }
 
 function show(points: Points): string {
-  const rows = [...points].map(([key, values]) => `${printLabels(JSON.parse(key) as Labels)} ${values.map((v) => v ?? '_').join(' ')}`);
+  const rows = [...points].map(
+    ([key, values]) => `${printLabels(JSON.parse(key) as Labels)} ${values.map((v) => v ?? '_').join(' ')}`,
+  );
   return rows.length === 0 ? 'nothing' : rows.join('; ');
 }
