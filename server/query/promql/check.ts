@@ -1,10 +1,12 @@
-import { createMatcher, METRIC_NAME } from '../../model/index.ts';
+import { createMatcher, type Matcher, METRIC_NAME } from '../../model/index.ts';
 import {
   type Aggregate,
   type Binary,
   type Call,
   type Duration,
   type Expr,
+  type LabelMatcher,
+  type Position,
   unparen,
   type ValueType,
   type VectorSelector,
@@ -116,13 +118,22 @@ function checkPositive(query: string, duration: Duration): void {
 function checkSelector(query: string, selector: VectorSelector): void {
   let narrows = false;
   for (const { name, op, value } of selector.matchers) {
-    const matcher = createMatcher(name, op, value);
+    const matcher = matcherOf(query, selector.position, { name, op, value });
     if (!matcher.matches('')) narrows = true;
     if (name === METRIC_NAME && op === '=' && value === '')
       throw parseError(query, selector.position, 'metric name must not be empty');
   }
   if (!narrows)
     throw parseError(query, selector.position, 'vector selector must contain at least one non-empty matcher');
+}
+
+/** A matcher whose regular expression is checked here, where its place in the query is known. */
+function matcherOf(query: string, position: Position, { name, op, value }: LabelMatcher): Matcher {
+  try {
+    return createMatcher(name, op, value);
+  } catch (error) {
+    throw parseError(query, position, error instanceof Error ? error.message : String(error));
+  }
 }
 
 function checkCall(query: string, call: Call): void {
@@ -153,7 +164,7 @@ function checkInfo(query: string, call: Call): void {
   if (selector.kind !== 'selector' || selector.offset || selector.at) {
     throw parseError(query, call.args[1].position, 'expected label matchers in braces in call to function "info"');
   }
-  for (const { name, op, value } of selector.matchers) createMatcher(name, op, value);
+  for (const matcher of selector.matchers) matcherOf(query, selector.position, matcher);
 }
 
 function checkAggregate(query: string, expr: Aggregate): void {

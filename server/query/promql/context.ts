@@ -23,6 +23,7 @@ export class EvaluationContext {
   private readonly limits: EvaluationLimits;
   private readonly deadline: number;
   private readonly isCancelled: () => boolean;
+  private readonly told = new Map<Position, Set<string>>();
   private samples = 0;
   private calls = 0;
   /** Where else the expression under evaluation stands in the text, as distances from its first place. */
@@ -107,6 +108,11 @@ export class EvaluationContext {
   }
 
   private annotate(notes: Set<string>, message: string, position: Position): void {
+    // The same remark may be made for every value of thousands of series.
+    let told = this.told.get(position);
+    if (!told) this.told.set(position, (told = new Set()));
+    if (told.has(message)) return;
+    told.add(message);
     for (const shift of this.shifts) notes.add(`${message} (${lineColumn(this.query, position.start + shift)})`);
   }
 }

@@ -110,10 +110,13 @@ function warnOfQuantiles(q: Float64Array, { position }: Expr, context: Evaluatio
 function quantileReading(q: Float64Array, input: Input, argument: number): Reading {
   const { context } = input;
   const { position } = input.call.args[argument];
+  const repaired = new Set<string>();
   return {
     classic: (buckets, step, metric) => {
       // Prometheus looks at the last bucket before it repairs the order.
-      if (buckets.bounds[buckets.bounds.length - 1] === Number.POSITIVE_INFINITY && forceMonotonic(buckets)) {
+      const complete = buckets.bounds[buckets.bounds.length - 1] === Number.POSITIVE_INFINITY;
+      if (complete && forceMonotonic(buckets) && !repaired.has(metric)) {
+        repaired.add(metric);
         const message =
           'input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)';
         context.info(forMetric(message, metric), position);

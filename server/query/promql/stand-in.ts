@@ -22,4 +22,5 @@ export function standIn(query: string): string {
 }
 
 /** Strings, comments, words, numbers with a bare point, and single characters; together they cover any text. */
-const TOKEN = /"(?:[^"\\]|\\[^])*"?|'(?:[^'\\]|\\[^])*'?|`[^`]*`?|#[^\n]*|[A-Za-z_:][\w:]*|\d+\.(?!\d)|[\d.]+|[^]/g;
+const TOKEN =
+  /"(?:[^"\\]|\\[\s\S])*"?|'(?:[^'\\]|\\[\s\S])*'?|`[^`]*`?|#[^\n]*|[A-Za-z_:][\w:]*|\d+\.(?!\d)|[\d.]+|[\s\S]/g;

@@ -41,7 +41,8 @@ export function syntaxError(query: string, tree: Tree): BarographError | undefin
     const end = query.slice(0, broken.from).trimEnd().length;
     return parseError(query, { start: end - word.length, end }, `unknown function with name ${JSON.stringify(word)}`);
   }
-  if (query.trim() === '') return parseError(query, { start: 0, end: 0 }, 'no expression found in input');
+  if (query.replace(/#[^\n]*/g, '').trim() === '')
+    return parseError(query, { start: 0, end: 0 }, 'no expression found in input');
   const [context, expected] = contextOf(broken);
   const what = tokenAt(query, start);
   return parseError(query, { start, end: start }, `unexpected ${what} in ${context}, expected ${expected}`);
@@ -80,7 +81,7 @@ function contextOf(node: SyntaxNode): readonly [string, string] {
 function tokenAt(query: string, offset: number): string {
   const rest = query.slice(offset);
   if (rest.trim() === '') return 'end of input';
-  const token = /^(?:[A-Za-z_:][\w:]*|[\d.]+\w*|[=!<>]=|[=!]~|[^])/.exec(rest)?.[0] ?? rest[0];
+  const token = /^(?:[A-Za-z_:][\w:]*|[\d.]+\w*|[=!<>]=|[=!]~|[\s\S])/.exec(rest)?.[0] ?? rest[0];
   if (/^[A-Za-z_:]/.test(token)) return `identifier ${JSON.stringify(token.slice(0, 40))}`;
   if (/^["'`]/.test(token)) return 'string';
   return /^[\d.]/.test(token) ? `number ${JSON.stringify(token.slice(0, 40))}` : JSON.stringify(token);
