@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { LogIngest } from '../ingest/index.ts';
-import { BarographError } from '../model/index.ts';
-import type { QueryPool, QueryRequest } from '../query/index.ts';
+import { BarographError, msToNs } from '../model/index.ts';
+import type { LogQuery, QueryPool, QueryRequest } from '../query/index.ts';
 import type { Store } from '../store/index.ts';
 import { decodeLokiPush, decodeLokiPushJson, inflateInBackground, parseContentEncoding } from '../wire/index.ts';
 import { sendAnswer, sendError } from './answer.ts';
@@ -18,6 +18,9 @@ export interface LokiApi {
 }
 
 const HOUR_NS = 3_600_000_000_000n;
+/** Steps of a range query where nobody said, and the shortest such step, as Loki has them. */
+const DEFAULT_STEPS = 250n;
+const SECOND_NS = 1_000_000_000n;
 /** How far back labels and series look where nobody said, as Loki does. */
 const METADATA_RANGE_NS = 6n * HOUR_NS;
 
@@ -31,6 +34,8 @@ export function addLokiRoutes(app: FastifyInstance, api: LokiApi): void {
       handler: (request, reply) => sendAnswer(api.queries, request, reply, () => read(paramsOf(request), request)),
     });
   };
+  both('query', instantQuery);
+  both('query_range', rangeQuery);
   for (const path of ['labels', 'label']) {
     both(path, (p) => ({ kind: 'log_labels', match: selectorOf(p), ...range(p, METADATA_RANGE_NS) }));
   }
@@ -87,6 +92,38 @@ async function push(api: LokiApi, request: FastifyRequest, reply: FastifyReply):
     api.count('loki_push', error instanceof BarographError ? error.status : 500);
     return sendError(request, reply, error);
   }
+}
+
+function instantQuery(p: Params, request: FastifyRequest): LogQuery {
+  const timeNs = p.timeNs('time', nowNs());
+  return { ...logql(p, request), startNs: timeNs, endNs: timeNs, stepNs: 0n };
+}
+
+function rangeQuery(p: Params, request: FastifyRequest): LogQuery {
+  const { startNs, endNs } = range(p, HOUR_NS);
+  const whole = ((endNs - startNs) / DEFAULT_STEPS / SECOND_NS) * SECOND_NS;
+  const stepMs = p.durationMs('step');
+  if (stepMs !== undefined && stepMs <= 0) throw badParameter('step', String(p.get('step')), 'a positive duration');
+  const stepNs = stepMs === undefined ? (whole > SECOND_NS ? whole : SECOND_NS) : msToNs(stepMs);
+  return { ...logql(p, request), startNs, endNs, stepNs };
+}
+
+/** What instant and range queries have in common. */
+function logql(p: Params, request: FastifyRequest) {
+  const direction = (p.get('direction') ?? 'backward').toLowerCase();
+  if (direction !== 'forward' && direction !== 'backward') {
+    throw badParameter('direction', JSON.stringify(direction.slice(0, 40)), 'forward or backward');
+  }
+  if (p.durationMs('interval') ?? 0)
+    throw badParameter('interval', 'an interval', 'none: lines are not thinned out here');
+  const flags = String(request.headers['x-loki-response-encoding-flags'] ?? '').split(',');
+  return {
+    kind: 'logql',
+    query: p.required('query'),
+    limit: p.get('limit') === undefined ? undefined : p.limit('limit'),
+    direction,
+    categorizeLabels: flags.some((flag) => flag.trim() === 'categorize-labels'),
+  } as const;
 }
 
 function nowNs(): bigint {

@@ -21,12 +21,13 @@ const CONTENT_TYPES: Readonly<Record<OtlpEncoding, string>> = {
 /**
  * Adds `POST /v1/metrics`, `/v1/logs` and `/v1/traces`: OTLP over HTTP in protobuf and JSON. The answer comes once the
  * telemetry is durable, in the encoding of the request.
+ * @param prefixes what stands before these paths; beside the empty one, `/otlp` as on Mimir, Loki and Tempo's gateways.
  */
-export function addOtlpRoutes(app: FastifyInstance, receiver: OtlpReceiver): void {
-  for (const signal of SIGNALS) {
+export function addOtlpRoutes(app: FastifyInstance, receiver: OtlpReceiver, prefixes: readonly string[] = ['']): void {
+  for (const [signal, prefix] of SIGNALS.flatMap((name) => prefixes.map((before) => [name, before] as const))) {
     app.route({
       method: 'POST',
-      url: `/v1/${signal}`,
+      url: `${prefix}/v1/${signal}`,
       handler: (request, reply) => take(receiver, signal, request, reply),
       // Errors before the handler (a body over the limit) are answered as the protocol wants them, too.
       errorHandler: (error, request, reply) => refuse(receiver, signal, request, reply, error),

@@ -72,7 +72,7 @@ export function createHttpServer(parts: HttpParts): FastifyInstance {
   const app = createApp(parts);
   addPrometheusRoutes(app, parts.prometheus);
   addRemoteWrite(app, parts.receivers);
-  addOtlpRoutes(app, parts.otlp);
+  addOtlpRoutes(app, parts.otlp, ['', '/otlp']);
   addLokiRoutes(app, parts.loki);
   addTempoRoutes(app, parts.tempo);
   addUiRoutes(app, parts.uiFolder);

@@ -50,6 +50,7 @@ export async function answer(
   signal: AbortSignal,
 ): Promise<QueryAnswer | Span[]> {
   switch (request.kind) {
+    case 'logql':
     case 'log_labels':
     case 'log_label_values':
     case 'log_series':
