@@ -100,7 +100,8 @@ function printMatching(matching: VectorMatching | undefined): string {
   if (!matching) return '';
   const { on, labels, group, include, fillLeft, fillRight } = matching;
   let text = '';
-  if (on || labels.length > 0 || group) text += ` ${on ? 'on' : 'ignoring'} (${printNames(labels)})`;
+  const filled = (fillLeft ?? fillRight) !== undefined;
+  if (on || labels.length > 0 || group || !filled) text += ` ${on ? 'on' : 'ignoring'} (${printNames(labels)})`;
   if (group) text += ` group_${group} (${printNames(include)})`;
   if (fillLeft !== undefined && Object.is(fillLeft, fillRight)) return `${text} fill (${printNumber(fillLeft)})`;
   if (fillLeft !== undefined) text += ` fill_left (${printNumber(fillLeft)})`;
