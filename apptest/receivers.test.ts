@@ -196,6 +196,10 @@ describe.each(['HTTP/protobuf', 'HTTP/JSON with gzip', 'gRPC with gzip'])("OpenT
     expect(v1.headers.get('content-type')).toBe('application/protobuf');
     const [trace1, trace2] = await Promise.all([v1, v2].map(async (answer) => Buffer.from(await answer.arrayBuffer())));
     expect(trace1.includes(Buffer.from(spanId, 'hex'))).toBe(true);
+    const tags = await fetch(`${program.url}/api/v2/search/tags?scope=span`);
+    expect(await tags.json()).toMatchObject({
+      scopes: [{ name: 'span', tags: expect.arrayContaining(['http.route']) }],
+    });
     // The newer answer wraps the older one in its field 1.
     expect(trace2.includes(trace1)).toBe(true);
   });

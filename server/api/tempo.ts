@@ -1,14 +1,17 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { BarographError, type Span } from '../model/index.ts';
-import type { QueryPool } from '../query/index.ts';
+import { BarographError, msToNs, type Span } from '../model/index.ts';
+import { type QueryPool, TAG_SCOPES, type TraceQuery } from '../query/index.ts';
 import { encodeTraceByIdResponse, encodeTraces, tracesToJson } from '../wire/index.ts';
-import { bufferOf, goneSignal, sendError } from './answer.ts';
+import { bufferOf, goneSignal, sendAnswer, sendError } from './answer.ts';
+import { badParameter, type Params, paramsOf } from './params.ts';
 
 /** What Tempo's routes need from the program. */
 export interface TempoApi {
   readonly queries: QueryPool;
   readonly version: string;
 }
+
+const HOUR_MS = 3_600_000;
 
 type TraceRequest = FastifyRequest<{ Params: { id: string } }>;
 
@@ -17,6 +20,12 @@ export function addTempoRoutes(app: FastifyInstance, api: TempoApi): void {
   app.get('/api/echo', (_request, reply) => reply.type('text/plain; charset=utf-8').send('echo'));
   app.get('/api/status/buildinfo', (_request, reply) =>
     reply.send({ version: api.version, revision: '', branch: '', buildDate: '', buildUser: '', goVersion: '' }),
+  );
+  app.get('/api/v2/search/tags', (request, reply) =>
+    sendAnswer(api.queries, request, reply, () => tags(paramsOf(request), false)),
+  );
+  app.get('/api/search/tags', (request, reply) =>
+    sendAnswer(api.queries, request, reply, () => tags(paramsOf(request), true)),
   );
   app.get<{ Params: { id: string } }>('/api/traces/:id', (request, reply) =>
     traceById(api, request, reply, {
@@ -30,6 +39,25 @@ export function addTempoRoutes(app: FastifyInstance, api: TempoApi): void {
       json: (spans) => JSON.stringify({ trace: tracesToJson(spans), metrics: {}, status: 'COMPLETE' }),
     }),
   );
+}
+
+/** Reads the parameters of a search for names: `scope` and the range. */
+function tags(p: Params, isFlat: boolean): TraceQuery {
+  const scope = p.get('scope') ?? 'none';
+  const scopes = scope === 'none' || scope === '' ? TAG_SCOPES : TAG_SCOPES.filter((known) => known === scope);
+  if (scopes.length === 0) {
+    throw badParameter('scope', JSON.stringify(scope.slice(0, 40)), `none, ${TAG_SCOPES.join(', ')}`);
+  }
+  return { kind: 'trace_tags', scopes, isFlat, ...range(p) };
+}
+
+/** The range in nanoseconds; without one the last hour. A second that has begun belongs to it. */
+function range(p: Params): { startNs: bigint; endNs: bigint } {
+  const nowMs = Date.now();
+  const endMs = p.time('end', nowMs);
+  const startMs = p.time('start', endMs - HOUR_MS);
+  if (endMs < startMs) throw badParameter('end', 'a time before start', 'a time at or after start');
+  return { startNs: msToNs(startMs), endNs: msToNs(endMs + 1) };
 }
 
 interface TraceEncoders {

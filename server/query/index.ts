@@ -5,4 +5,4 @@
 export type { LogQuery } from './log-request.ts';
 export { type PoolOptions, type QueryPool, startQueryPool } from './pool.ts';
 export type { QueryAnswer, QueryRequest } from './request.ts';
-export type { TraceQuery } from './trace-request.ts';
+export { TAG_SCOPES, type TagScope, type TraceQuery } from './trace-request.ts';

@@ -57,6 +57,7 @@ export async function answer(
     case 'log_stats':
       return answerLogs(request, readers.logs, signal);
     case 'trace':
+    case 'trace_tags':
       return answerTraces(request, readers.traces, signal);
     default:
       return answerMetrics(request, readers, signal);
