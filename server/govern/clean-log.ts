@@ -6,7 +6,7 @@ import type { LineCleaner } from './clean-line.ts';
 import type { DecisionLog, Source } from './decisions.ts';
 import { byteLength } from './judge-series.ts';
 import type { NameJudge } from './names.ts';
-import type { LabelPolicy, Policy } from './policy.ts';
+import type { AliasPolicy, LabelPolicy, Policy } from './policy.ts';
 import { type SniffedKind, sniffValue } from './sniff.ts';
 
 /** What becomes of a stream's labels. */
@@ -62,7 +62,7 @@ export class LogCleaner {
     this.decisions = decisions;
     this.attributes = attributes;
     this.lines = lines;
-    this.aliases = new AliasResolver(policy.aliases.filter((alias) => alias.metricPrefix === undefined));
+    this.aliases = new AliasResolver(streamAliases(policy));
     this.contentEvents = new Set(policy.content.events);
     this.requestRules = new Set(policy.requestRules);
   }
@@ -196,4 +196,16 @@ export class LogCleaner {
     this.decisions.add('logs', source, 'too_many_labels', 'refused', '');
     return { stream: NO_LABELS, moved: [], isRefused: true };
   }
+}
+
+/** Every Loki client begins with `service_name`, so on streams it stays beside what it is an alias of. */
+function streamAliases(policy: Policy): AliasPolicy[] {
+  return policy.aliases
+    .filter((alias) => alias.metricPrefix === undefined)
+    .map((alias) => ({
+      ...alias,
+      originals: alias.originals.map((original) =>
+        original.name === 'service_name' ? { ...original, keep: true } : original,
+      ),
+    }));
 }
