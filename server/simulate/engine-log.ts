@@ -50,7 +50,12 @@ export function startLines(replica: Replica, timeMs: number): string[] {
   const cacheBytes = replica.engine.config.kvBlocks * 16 * replica.engine.cost.keyValueBytesPerToken;
   const tokens = (replica.engine.config.kvBlocks * 16).toLocaleString('en-US');
   return [
-    vllmLine(timeMs, 'INFO', 'gpu_model_runner.py:3259', `Model loading took ${weights} GiB memory and 31.482113 seconds`),
+    vllmLine(
+      timeMs,
+      'INFO',
+      'gpu_model_runner.py:3259',
+      `Model loading took ${weights} GiB memory and 31.482113 seconds`,
+    ),
     vllmLine(
       timeMs,
       'INFO',

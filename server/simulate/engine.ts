@@ -127,7 +127,8 @@ export class Engine {
 
   /** A new process serves, with counters at zero; requests of the old one must have ended. */
   restart(cost: IterationCost): void {
-    if (this.running.length + this.waiting.length > 0) throw new Error('BUG: an engine was restarted with requests in it');
+    if (this.running.length + this.waiting.length > 0)
+      throw new Error('BUG: an engine was restarted with requests in it');
     this.#process++;
     this.#iterating = false;
     this.cost = cost;

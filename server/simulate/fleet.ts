@@ -241,4 +241,3 @@ function buildReplica(
   node.replicas.push(replica);
   return replica;
 }
-

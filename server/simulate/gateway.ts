@@ -23,6 +23,7 @@ export interface GatewayConfig {
   readonly unstreamed: number;
   readonly abandoned: number;
   readonly resets: number;
+  readonly brokenStreams: number;
   /** How long users wait for a first token: median, and spread of the logarithm. */
   readonly patienceMs: readonly [median: number, sigma: number];
 }
@@ -39,6 +40,7 @@ export const DEFAULT_GATEWAY: GatewayConfig = {
   unstreamed: 0.1,
   abandoned: 0.006,
   resets: 0.002,
+  brokenStreams: 0.002,
   patienceMs: [24_000, 0.5],
 };
 
@@ -133,6 +135,9 @@ export class Gateway {
       if (this.#random.chance(this.#config.abandoned)) {
         const stays = this.#random.exponential(2500);
         this.#events.at(at + stays, (later) => this.#giveUp(request.id, 'cancelled', 'client_disconnected', later));
+      } else if (this.#random.chance(this.#config.brokenStreams)) {
+        const lasts = this.#random.exponential(1200);
+        this.#events.at(at + lasts, (later) => this.#giveUp(request.id, 'error', 'stream_broken', later));
       }
     });
   }

@@ -27,6 +27,9 @@ export interface IncidentWorld {
 /** Milliseconds that an engine needs from its process's start to its first request. */
 const LOAD_MS = 48_000;
 const DRAIN_LIMIT_MS = 30_000;
+/** What a slow coolant pump does: the chip is this many times warmer for each watt, and its coolant is warmer too. */
+const COOLING_LOSS = 4.5;
+const INLET_RISE_CELSIUS = 14;
 
 /** Plans an incident's events. */
 export function planIncident(world: IncidentWorld, planned: PlannedIncident): void {
@@ -51,13 +54,13 @@ export function planIncident(world: IncidentWorld, planned: PlannedIncident): vo
 function startThermal(world: IncidentWorld, planned: PlannedIncident): void {
   const { node } = targets(world, planned)[0];
   for (const gpu of node.gpus) {
-    gpu.surroundings.coolingFactor *= 3.2;
-    gpu.surroundings.inletCelsius += 14;
+    gpu.surroundings.coolingFactor *= COOLING_LOSS;
+    gpu.surroundings.inletCelsius += INLET_RISE_CELSIUS;
   }
   world.events.at(planned.endMs, () => {
     for (const gpu of node.gpus) {
-      gpu.surroundings.coolingFactor /= 3.2;
-      gpu.surroundings.inletCelsius -= 14;
+      gpu.surroundings.coolingFactor /= COOLING_LOSS;
+      gpu.surroundings.inletCelsius -= INLET_RISE_CELSIUS;
     }
   });
 }
@@ -67,9 +70,9 @@ function startKvPressure(world: IncidentWorld, planned: PlannedIncident): void {
   world.addTraffic({
     region,
     deployment,
-    requestsPerSecond: 0.95,
+    requestsPerSecond: 0.85,
     promptClass: 'summarise',
-    medianPromptTokens: 17_000,
+    medianPromptTokens: 16_000,
     endMs: planned.endMs,
   });
 }
@@ -98,7 +101,9 @@ function startOutOfMemory(world: IncidentWorld, planned: PlannedIncident): void 
     write(world, replica, nowMs, 'error', outOfMemoryLine(replica, nowMs, takenBytes));
     killEngine(world, replica, nowMs);
     gpu.usedBytes = takenBytes;
-    world.events.at(nowMs + 20_000, (at) => write(world, replica, at, 'error', startRefusedLine(replica, at, takenBytes)));
+    world.events.at(nowMs + 20_000, (at) =>
+      write(world, replica, at, 'error', startRefusedLine(replica, at, takenBytes)),
+    );
     world.events.at(planned.endMs, (at) => {
       gpu.usedBytes -= takenBytes;
       startEngine(world, replica, replica.model, at);

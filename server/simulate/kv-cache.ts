@@ -108,7 +108,8 @@ export class KvCache {
     for (const prefix of this.#prefixes.values()) {
       if (prefix.users === 0 && (oldest === undefined || prefix.lastUsedMs < oldest.lastUsedMs)) oldest = prefix;
     }
-    if (oldest === undefined) throw new Error('BUG: no unused prefix to evict, although some blocks were counted as idle');
+    if (oldest === undefined)
+      throw new Error('BUG: no unused prefix to evict, although some blocks were counted as idle');
     this.#prefixes.delete(oldest.key);
     this.#prefixBlocks -= oldest.blocks;
     this.#idlePrefixBlocks -= oldest.blocks;

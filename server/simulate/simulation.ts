@@ -127,7 +127,13 @@ export class Simulation {
     const ttft = Number.isNaN(request.firstTokenMs) ? 0 : request.firstTokenMs - request.arrivalMs;
     // Microseconds since the start: a double keeps them exactly for centuries.
     const endUs = Math.round((request.endMs - this.#options.startMs) * 1000);
-    for (const word of [request.id, request.outcome!.length, endUs % 2 ** 31, Math.round(ttft * 1000), request.outputTokens]) {
+    for (const word of [
+      request.id,
+      request.outcome!.length,
+      endUs % 2 ** 31,
+      Math.round(ttft * 1000),
+      request.outputTokens,
+    ]) {
       this.#fingerprint = Math.imul(this.#fingerprint ^ word, 0x01000193);
     }
     this.#options.onRequest?.(request);

@@ -1,0 +1,44 @@
+import { BarographError } from '../model/index.ts';
+import type { SimulateOptions } from './options.ts';
+import { runSimulation } from './run.ts';
+
+// The entry of a child process: options as JSON in the one argument, progress and the report as JSON lines on standard
+// output. SIGTERM, SIGINT and the end of standard input's pipe end the run.
+const PROGRESS_EVERY_MS = 500;
+
+async function main(): Promise<number> {
+  const abort = new AbortController();
+  const stop = (): void => abort.abort();
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  // Whoever started it is gone.
+  process.once('disconnect', stop);
+  let lastMs = Number.NEGATIVE_INFINITY;
+  const options: SimulateOptions = {
+    ...(JSON.parse(process.argv[2] ?? '{}') as SimulateOptions),
+    signal: abort.signal,
+    onProgress: (progress) => {
+      const nowMs = performance.now();
+      if (progress.phase !== 'done' && nowMs - lastMs < PROGRESS_EVERY_MS) return;
+      lastMs = nowMs;
+      write({ type: 'progress', ...progress });
+    },
+  };
+  write({ type: 'report', ...(await runSimulation(options)) });
+  return 0;
+}
+
+function write(line: object): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    const known = error instanceof BarographError;
+    write({ type: 'error', code: known ? error.code : 'internal', message: known ? error.message : String(error) });
+    process.exitCode = 1;
+  },
+);
