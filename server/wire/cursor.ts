@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { BarographError } from '../model/index.ts';
 import { malformed, tooLarge } from './malformed.ts';
+import { MAX_REMEMBERED_BYTES, StringTable } from './string-table.ts';
 
 /** Protobuf's wire types that are in use; 3 and 4 (groups) are refused. */
 export const VARINT = 0;
@@ -27,8 +28,8 @@ export const MAX_DEPTH = 100;
 export const MAX_ELEMENTS = 4_000_000;
 
 const TWO_32 = 4294967296;
-/** Strings up to this many bytes are read by a loop, which beats a call into the runtime. Measured in `bench/wire.ts`. */
-const SHORT_STRING_BYTES = 12;
+/** Bodies from this size on repeat names and values enough that remembering strings pays. */
+const REMEMBER_FROM_BYTES = 2048;
 
 /**
  * Reads one protobuf message from bytes that nobody vouches for. Lengths are checked against the enclosing message before
@@ -55,6 +56,7 @@ export class Cursor {
 
   readonly #root: string;
   readonly #maxElements: number;
+  readonly #strings: StringTable | undefined;
   #elements = 0;
   #depth = 0;
   readonly #names: string[] = [];
@@ -67,6 +69,7 @@ export class Cursor {
     this.end = bytes.byteLength;
     this.#root = root;
     this.#maxElements = maxElements;
+    this.#strings = bytes.byteLength >= REMEMBER_FROM_BYTES ? new StringTable(this.bytes) : undefined;
   }
 
   /** Moves to the next field of the current message; false at its end. */
@@ -133,13 +136,11 @@ export class Cursor {
     const length = this.#checkedLength(name);
     const start = this.pos;
     this.pos = start + length;
-    if (length <= SHORT_STRING_BYTES) {
-      let text = '';
-      let i = start;
-      for (; i < this.pos && this.bytes[i] < 0x80; i++) text += String.fromCharCode(this.bytes[i]);
-      if (i === this.pos) return text;
-    }
-    const text = this.bytes.toString('utf8', start, this.pos);
+    if (length === 0) return '';
+    const text =
+      length <= MAX_REMEMBERED_BYTES && this.#strings !== undefined
+        ? this.#strings.read(start, length)
+        : this.bytes.toString('utf8', start, this.pos);
     // The runtime writes U+FFFD for what it can't decode, so only strings that hold one need a second look.
     if (text.includes('\ufffd') && !isUtf8(this.bytes.subarray(start, this.pos))) {
       throw this.failIn(name, 'bytes that are not UTF-8', 'UTF-8 text', start);

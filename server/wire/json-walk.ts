@@ -226,7 +226,7 @@ function describe(value: unknown): string {
     case 'string':
       return `a string of ${value.length} characters`;
     case 'number':
-      return `the number ${value}`;
+      return 'a number';
     case 'undefined':
       return 'nothing';
     default:

@@ -8,9 +8,9 @@ import {
   type MetricType,
   type NativeHistogram,
   setStale,
-  withLabel,
 } from '../model/index.ts';
 import { tooLarge } from './malformed.ts';
+import { insertLabels } from './sorted-labels.ts';
 
 /** Whether a series accumulates, is made of increments, or goes up and down. */
 export type SeriesTemporality = 'cumulative' | 'delta' | 'gauge';
@@ -53,6 +53,8 @@ export interface MetricPoints {
  * is small on the wire and huge as series.
  */
 const MAX_LABEL_CELLS = 32_000_000;
+/** How many characters the label sets of all points may hold together; every point repeats what its resource promotes. */
+const MAX_LABEL_CHARACTERS = 512_000_000;
 /** How many different reasons a partial success lists. */
 const MAX_REASONS = 8;
 const SEPARATOR = '\u00ff\u00fd';
@@ -63,26 +65,23 @@ export interface ExtraLabel {
   readonly value: string;
 }
 
-/** The label set of a point without the metric's name. */
+/** The label set of a point without the metric's name, and the series that it has so far. */
 export interface PointLabels {
   readonly labels: Labels;
-  readonly key: string;
-}
-
-/** Wraps a label set for `MetricPointsBuilder.series`. */
-export function pointLabels(labels: Labels): PointLabels {
-  return { labels, key: labelsKey(labels) };
+  /** Series by name and extra label. */
+  readonly ids: Map<string, number>;
 }
 
 /** Collects the series and columns of one translation. */
 export class MetricPointsBuilder {
   readonly #series: MetricSeries[] = [];
-  readonly #ids = new Map<string, number>();
+  readonly #points = new Map<string, PointLabels>();
   readonly #histograms: MetricPoints['histograms'][number][] = [];
   readonly #exemplars: MetricPoints['exemplars'][number][] = [];
   readonly #metadata = new Map<string, MetricMetadata>();
   readonly #reasons = new Set<string>();
   #labelCells = 0;
+  #labelCharacters = 0;
   #rejected = 0;
   #count = 0;
   #pointSeries = new Uint32Array(1024);
@@ -90,6 +89,22 @@ export class MetricPointsBuilder {
   #startMs = new Float64Array(1024);
   #bits = new Uint32Array(2048);
   #value = new Float64Array(this.#bits.buffer);
+
+  /** Finds or makes the entry of a label set; series of a point are looked up in it. */
+  point(labels: Labels): PointLabels {
+    for (const text of labels) this.#labelCharacters += text.length;
+    if (this.#labelCharacters > MAX_LABEL_CHARACTERS) {
+      const accepted = `${MAX_LABEL_CHARACTERS} characters`;
+      throw tooLarge('OTLP metrics', 'points with labels that are too long', accepted, 'send smaller batches');
+    }
+    const key = labelsKey(labels);
+    let found = this.#points.get(key);
+    if (found === undefined) {
+      found = { labels, ids: new Map() };
+      this.#points.set(key, found);
+    }
+    return found;
+  }
 
   /** The index of a series, new or known. */
   series(
@@ -99,12 +114,10 @@ export class MetricPointsBuilder {
     temporality: SeriesTemporality,
     extra?: ExtraLabel,
   ): number {
-    const suffix = extra === undefined ? '' : `${extra.name}${SEPARATOR}${extra.value}`;
-    const key = `${name}${SEPARATOR}${suffix}${SEPARATOR}${point.key}`;
-    const known = this.#ids.get(key);
+    const key = extra === undefined ? name : `${name}${SEPARATOR}${extra.name}${SEPARATOR}${extra.value}`;
+    const known = point.ids.get(key);
     if (known !== undefined) return known;
-    let labels = withLabel(point.labels, METRIC_NAME, name);
-    if (extra !== undefined) labels = withLabel(labels, extra.name, extra.value);
+    const labels = insertLabels(point.labels, METRIC_NAME, name, extra?.name, extra?.value ?? '');
     this.#labelCells += labels.length;
     if (this.#labelCells > MAX_LABEL_CELLS) {
       throw tooLarge(
@@ -116,7 +129,7 @@ export class MetricPointsBuilder {
     }
     const id = this.#series.length;
     this.#series.push({ labels, type, temporality });
-    this.#ids.set(key, id);
+    point.ids.set(key, id);
     return id;
   }
 

@@ -3,6 +3,7 @@ import { labelsFromPairs } from '../model/index.ts';
 import { attributeText, attributeTextOf } from './attributes.ts';
 import type { OtlpExemplar } from './otlp-metrics-shape.ts';
 import { labelName } from './otlp-names.ts';
+import { sortFlatLabels } from './sorted-labels.ts';
 
 /** OpenMetrics allows an exemplar's labels this many characters altogether. */
 const MAX_EXEMPLAR_CHARACTERS = 128;
@@ -60,25 +61,25 @@ export function buildPointLabels(
   namer: LabelNamer,
   without = '',
 ): Labels | undefined {
-  const values = new Map<string, string>();
-  for (const key of Object.keys(attributes).sort()) {
+  const keys = Object.keys(attributes);
+  if (keys.length > 1) keys.sort();
+  // Later entries of the flat list win, so what wins comes last; names that collide are joined first.
+  const flat: string[] = [];
+  for (const [name, value] of resource.promoted) flat.push(name, value);
+  const own = new Map<string, number>();
+  for (const key of keys) {
     const name = namer.name(key);
     if (name === undefined) return undefined;
     const text = attributeText(attributes[key]);
-    const before = values.get(name);
-    values.set(name, before === undefined ? text : `${before};${text}`);
+    const before = own.get(name);
+    if (before !== undefined) flat[before] += `;${text}`;
+    else own.set(name, flat.push(name, text) - 1);
   }
-  for (const [name, value] of resource.promoted) if (!values.has(name)) values.set(name, value);
-  if (resource.job !== undefined) values.set('job', resource.job);
-  if (resource.instance !== undefined) values.set('instance', resource.instance);
-  values.delete('__name__');
-  if (without !== '') values.delete(without);
-  const labels: string[] = [];
-  for (const name of [...values.keys()].sort()) {
-    const value = values.get(name)!;
-    if (value !== '') labels.push(name, value);
-  }
-  return labels;
+  if (resource.job !== undefined) flat.push('job', resource.job);
+  if (resource.instance !== undefined) flat.push('instance', resource.instance);
+  flat.push('__name__', '');
+  if (without !== '') flat.push(without, '');
+  return sortFlatLabels(flat);
 }
 
 /**

@@ -1,8 +1,10 @@
-import { type Attributes, type AttributeValue, type Labels, type LogEntry, labelsFromPairs } from '../model/index.ts';
+import type { Attributes, AttributeValue, Labels, LogEntry } from '../model/index.ts';
 import { attributeText } from './attributes.ts';
 import { DEFAULT_LOG_OPTIONS, discoverLevel, discoverServiceName, type LogOptions } from './log-discovery.ts';
+import { tooLarge } from './malformed.ts';
 import type { OtlpLogRecord } from './otlp-logs.ts';
 import { labelName } from './otlp-names.ts';
+import { sortFlatLabels } from './sorted-labels.ts';
 
 /** Resource attributes that become labels of a stream. Source: grafana/loki pkg/loghttp/push/otlplabels. */
 export const OTLP_INDEX_ATTRIBUTES: ReadonlySet<string> = new Set([
@@ -26,32 +28,39 @@ export const OTLP_INDEX_ATTRIBUTES: ReadonlySet<string> = new Set([
   'k8s.job.name',
 ]);
 
-type Pair = readonly [string, string];
+/**
+ * How many characters of names, and names and values of structured metadata, the entries of a request may hold together.
+ * Every record repeats its resource and every leaf of a map its path, so little on the wire can be much in memory.
+ */
+const MAX_NAME_CHARACTERS = 512_000_000;
+const MAX_METADATA_CELLS = 32_000_000;
 
 interface StreamOrigin {
   readonly stream: Labels;
-  /** Attributes of the resource that aren't labels of the stream. */
-  readonly metadata: readonly Pair[];
+  /** Attributes of the resource that aren't labels of the stream: alternating names and values. */
+  readonly metadata: readonly string[];
 }
 
 /**
  * Turns OTLP records into log entries by Loki's rules: chosen resource attributes become the stream, everything else
  * structured metadata, the body the line. Entries without any time have `timestampNs` 0. `options` say what is discovered:
  * `service_name`, `detected_level`.
+ * @throws BarographError `too_large` (413) where the entries would not fit in memory.
  */
 export function toLogEntries(records: readonly OtlpLogRecord[], options: Partial<LogOptions> = {}): LogEntry[] {
   const settings = { ...DEFAULT_LOG_OPTIONS, ...options };
   const origins = new Map<Attributes, StreamOrigin>();
   const entries: LogEntry[] = [];
+  const budget: Budget = { characters: 0, cells: 0 };
   for (const record of records) {
     let origin = origins.get(record.resource);
     if (!origin) {
-      origin = streamOrigin(record.resource, settings);
+      origin = streamOrigin(record.resource, settings, budget);
       origins.set(record.resource, origin);
     }
     const { stream } = origin;
     const line = attributeText(record.body);
-    const metadata = recordMetadata(record, origin.metadata);
+    const metadata = recordMetadata(record, origin.metadata, budget);
     entries.push({
       stream,
       timestampNs: record.timestampNs,
@@ -62,48 +71,66 @@ export function toLogEntries(records: readonly OtlpLogRecord[], options: Partial
   return entries;
 }
 
-function streamOrigin(resource: Attributes, settings: LogOptions): StreamOrigin {
-  const labels: Pair[] = [];
-  const metadata: Pair[] = [];
+function streamOrigin(resource: Attributes, settings: LogOptions, budget: Budget): StreamOrigin {
+  const labels: string[] = [];
+  const metadata: string[] = [];
   for (const key of Object.keys(resource)) {
-    flatten(key, resource[key], OTLP_INDEX_ATTRIBUTES.has(key) ? labels : metadata);
+    flatten(key, resource[key], OTLP_INDEX_ATTRIBUTES.has(key) ? labels : metadata, budget);
   }
-  const stream = labelsFromPairs(labels);
+  const stream = sortFlatLabels(labels);
   return { stream: settings.discoverServiceName ? discoverServiceName(stream) : stream, metadata };
 }
 
-function recordMetadata(record: OtlpLogRecord, ofResource: readonly Pair[]): Labels {
-  const pairs: Pair[] = [...ofResource];
-  for (const key of Object.keys(record.scopeAttributes)) flatten(key, record.scopeAttributes[key], pairs);
-  pairs.push(['scope_name', record.scopeName], ['scope_version', record.scopeVersion]);
-  pushCount(pairs, 'scope_dropped_attributes_count', record.scopeDroppedAttributesCount);
-  for (const key of Object.keys(record.attributes)) flatten(key, record.attributes[key], pairs);
-  if (record.hasTime && record.observedNs !== 0n) pairs.push(['observed_timestamp', String(record.observedNs)]);
-  pushCount(pairs, 'severity_number', record.severityNumber);
-  pushText(pairs, 'severity_text', record.severityText);
-  pushCount(pairs, 'dropped_attributes_count', record.droppedAttributesCount);
-  pushCount(pairs, 'flags', record.flags);
-  pushText(pairs, 'trace_id', record.traceId);
-  pushText(pairs, 'span_id', record.spanId);
-  pushText(pairs, 'event_name', record.eventName);
-  return labelsFromPairs(pairs);
+/** What comes later wins: the scope over the resource, the record over both, its own fields over its attributes. */
+function recordMetadata(record: OtlpLogRecord, ofResource: readonly string[], budget: Budget): Labels {
+  budget.cells += ofResource.length;
+  checkBudget(budget);
+  const flat = ofResource.slice();
+  for (const key of Object.keys(record.scopeAttributes)) flatten(key, record.scopeAttributes[key], flat, budget);
+  pushText(flat, 'scope_name', record.scopeName);
+  pushText(flat, 'scope_version', record.scopeVersion);
+  pushCount(flat, 'scope_dropped_attributes_count', record.scopeDroppedAttributesCount);
+  for (const key of Object.keys(record.attributes)) flatten(key, record.attributes[key], flat, budget);
+  if (record.hasTime && record.observedNs !== 0n) flat.push('observed_timestamp', String(record.observedNs));
+  pushCount(flat, 'severity_number', record.severityNumber);
+  pushText(flat, 'severity_text', record.severityText);
+  pushCount(flat, 'dropped_attributes_count', record.droppedAttributesCount);
+  pushCount(flat, 'flags', record.flags);
+  pushText(flat, 'trace_id', record.traceId);
+  pushText(flat, 'span_id', record.spanId);
+  pushText(flat, 'event_name', record.eventName);
+  return sortFlatLabels(flat);
 }
 
 /** Fields of the record replace an attribute of the same name only where they are set. */
-function pushText(pairs: Pair[], name: string, value: string): void {
-  if (value !== '') pairs.push([name, value]);
+function pushText(flat: string[], name: string, value: string): void {
+  if (value !== '') flat.push(name, value);
 }
 
-function pushCount(pairs: Pair[], name: string, value: number): void {
-  if (value !== 0) pairs.push([name, String(value)]);
+function pushCount(flat: string[], name: string, value: number): void {
+  if (value !== 0) flat.push(name, String(value));
 }
 
 /** Maps become one label a leaf, their keys joined by `_`; a key that can't become a label is left out. */
-function flatten(key: string, value: AttributeValue, into: Pair[]): void {
+function flatten(key: string, value: AttributeValue, into: string[], budget: Budget): void {
   if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
-    for (const child of Object.keys(value)) flatten(`${key}_${child}`, value[child], into);
+    for (const child of Object.keys(value)) flatten(`${key}_${child}`, value[child], into, budget);
     return;
   }
+  budget.characters += key.length;
+  budget.cells += 2;
+  checkBudget(budget);
   const name = labelName(key);
-  if (name !== undefined) into.push([name, attributeText(value)]);
+  if (name !== undefined) into.push(name, attributeText(value));
+}
+
+interface Budget {
+  characters: number;
+  cells: number;
+}
+
+function checkBudget(budget: Budget): void {
+  if (budget.characters <= MAX_NAME_CHARACTERS && budget.cells <= MAX_METADATA_CELLS) return;
+  const accepted = `${MAX_METADATA_CELLS} names and values`;
+  throw tooLarge('OTLP logs', 'too much structured metadata', accepted, 'send smaller batches');
 }

@@ -1,5 +1,5 @@
 import type { Attributes, MetricType } from '../model/index.ts';
-import { type MetricPoints, MetricPointsBuilder, pointLabels, type SeriesTemporality } from './metric-points.ts';
+import { type MetricPoints, MetricPointsBuilder, type SeriesTemporality } from './metric-points.ts';
 import { addExponential, addHistogram, addSummary } from './otlp-histogram-series.ts';
 import { buildPointLabels, IDENTIFYING_ATTRIBUTES, LabelNamer, resourceLabels, toExemplar } from './otlp-labels.ts';
 import type { OtlpMetric, OtlpMetrics, OtlpNumberPoint, OtlpPoint, OtlpTemporality } from './otlp-metrics-shape.ts';
@@ -153,7 +153,7 @@ function addTargetInfo(
     out.warn('target_info: a resource attribute whose name leaves nothing valid in Prometheus');
     return;
   }
-  const series = out.series('target_info', pointLabels(labels), 'gauge', 'gauge');
+  const series = out.series('target_info', out.point(labels), 'gauge', 'gauge');
   times.sort((a, b) => a - b);
   const interval = Math.max(1, options.lookbackMs / 2);
   const first = times[0];

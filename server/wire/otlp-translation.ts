@@ -1,4 +1,4 @@
-import { type MetricPointsBuilder, type PointLabels, pointLabels } from './metric-points.ts';
+import type { MetricPointsBuilder, PointLabels } from './metric-points.ts';
 import { buildPointLabels, type LabelNamer, type ResourceLabels } from './otlp-labels.ts';
 import type { OtlpPoint } from './otlp-metrics-shape.ts';
 
@@ -17,12 +17,12 @@ export function labelsOf(
   without?: string,
 ): PointLabels | undefined {
   const labels = buildPointLabels(point.attributes, translation.resource, translation.namer, without);
-  if (labels !== undefined) return pointLabels(labels);
+  if (labels !== undefined) return translation.out.point(labels);
   translation.out.reject(1, `metric ${quote(name)}: an attribute whose name leaves nothing valid in Prometheus`);
   return undefined;
 }
 
-/** A metric's name for messages. Names are identifiers, not content; they are shortened all the same. */
+/** A metric's name for messages. What doesn't look like a name may be anything, content too, and isn't repeated. */
 export function quote(name: string): string {
-  return JSON.stringify(name.length > 120 ? `${name.slice(0, 120)}…` : name);
+  return /^[\w.:/-]{1,120}$/.test(name) ? `"${name}"` : `of ${name.length} characters`;
 }
