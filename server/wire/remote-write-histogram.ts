@@ -15,6 +15,67 @@ interface Spans {
   readonly lengths: number[];
 }
 
+/** A histogram as it is on the wire. */
+interface RawHistogram {
+  count: number;
+  zeroCount: number;
+  sum: number;
+  /** Bits of the sum, which tell a staleness marker from other NaNs. */
+  sumHi: number;
+  sumLo: number;
+  schema: number;
+  zeroThreshold: number;
+  hint: number;
+  timestampMs: number;
+  readonly negative: RawBuckets;
+  readonly positive: RawBuckets;
+  readonly customValues: number[];
+}
+
+interface RawBuckets {
+  readonly spans: Spans;
+  readonly deltas: number[];
+  readonly counts: number[];
+}
+
+/**
+ * Decodes a native histogram with integer or float counts. Counts beyond 2^53 become the nearest number.
+ * @throws BarographError `malformed` where the schema is unknown or spans and counts don't fit each other.
+ */
+export function decodeHistogram(cursor: Cursor): DecodedHistogram {
+  const raw = readHistogram(cursor);
+  const { schema, timestampMs } = raw;
+  if (raw.sumHi === 0x7ff00000 && raw.sumLo === 2) return { stale: true, timestampMs };
+  if (schema !== CUSTOM_BUCKETS_SCHEMA && (schema < -4 || schema > 8)) {
+    throw cursor.failIn('schema', String(schema), `−4 to 8, or ${CUSTOM_BUCKETS_SCHEMA}`);
+  }
+  const positive = bucketsOf(cursor, 'positive', raw.positive);
+  const negative = bucketsOf(cursor, 'negative', raw.negative);
+  if (schema === CUSTOM_BUCKETS_SCHEMA) {
+    if (negative.indices.length > 0) {
+      throw cursor.failIn('negative_spans', 'negative buckets', 'none with custom bounds');
+    }
+    checkCustomBounds(cursor, raw.customValues, positive.indices);
+  }
+  return {
+    stale: false,
+    timestampMs,
+    histogram: {
+      schema,
+      zeroThreshold: raw.zeroThreshold,
+      zeroCount: raw.zeroCount,
+      count: raw.count,
+      sum: raw.sum,
+      positiveIndices: positive.indices,
+      positiveCounts: positive.counts,
+      negativeIndices: negative.indices,
+      negativeCounts: negative.counts,
+      customValues: schema === CUSTOM_BUCKETS_SCHEMA ? Float64Array.from(raw.customValues) : undefined,
+      counterResetHint: RESET_HINTS[raw.hint] ?? 'unknown',
+    },
+  };
+}
+
 // message Histogram {
 //   oneof count { uint64 count_int = 1; double count_float = 2; }
 //   double sum = 3;
@@ -31,111 +92,80 @@ interface Spans {
 //   int64 timestamp = 15;
 //   repeated double custom_values = 16;
 // }
-/**
- * Decodes a native histogram with integer or float counts. Counts beyond 2^53 become the nearest number.
- * @throws BarographError `malformed` where the schema is unknown or spans and counts don't fit each other.
- */
-export function decodeHistogram(cursor: Cursor): DecodedHistogram {
-  let count = 0;
-  let zeroCount = 0;
-  let sumHi = 0;
-  let sumLo = 0;
-  let sum = 0;
-  let schema = 0;
-  let zeroThreshold = 0;
-  let hint = 0;
-  let timestampMs = 0;
-  const negativeSpans: Spans = { offsets: [], lengths: [] };
-  const positiveSpans: Spans = { offsets: [], lengths: [] };
-  const negativeDeltas: number[] = [];
-  const negativeCounts: number[] = [];
-  const positiveDeltas: number[] = [];
-  const positiveCounts: number[] = [];
-  const customValues: number[] = [];
-  while (cursor.next()) {
-    switch (cursor.field) {
-      case 1:
-        count = cursor.uint64Number('count_int');
-        break;
-      case 2:
-        count = cursor.double('count_float');
-        break;
-      case 3:
-        sum = cursor.double('sum');
-        sumHi = cursor.hi;
-        sumLo = cursor.lo;
-        break;
-      case 4:
-        schema = cursor.sint32('schema');
-        break;
-      case 5:
-        zeroThreshold = cursor.double('zero_threshold');
-        break;
-      case 6:
-        zeroCount = cursor.uint64Number('zero_count_int');
-        break;
-      case 7:
-        zeroCount = cursor.double('zero_count_float');
-        break;
-      case 8:
-        decodeSpan(cursor, 'negative_spans', negativeSpans);
-        break;
-      case 9:
-        cursor.sint64s('negative_deltas', negativeDeltas);
-        break;
-      case 10:
-        cursor.doubles('negative_counts', negativeCounts);
-        break;
-      case 11:
-        decodeSpan(cursor, 'positive_spans', positiveSpans);
-        break;
-      case 12:
-        cursor.sint64s('positive_deltas', positiveDeltas);
-        break;
-      case 13:
-        cursor.doubles('positive_counts', positiveCounts);
-        break;
-      case 14:
-        hint = cursor.uint32('reset_hint');
-        break;
-      case 15:
-        timestampMs = cursor.int64Number('timestamp');
-        break;
-      case 16:
-        cursor.doubles('custom_values', customValues);
-        break;
-      default:
-        cursor.skip();
-    }
-  }
-  if (sumHi === 0x7ff00000 && sumLo === 2) return { stale: true, timestampMs };
-  if (schema !== CUSTOM_BUCKETS_SCHEMA && (schema < -4 || schema > 8)) {
-    throw cursor.failIn('schema', String(schema), `−4 to 8, or ${CUSTOM_BUCKETS_SCHEMA}`);
-  }
-  const positive = bucketsOf(cursor, 'positive', positiveSpans, positiveDeltas, positiveCounts);
-  const negative = bucketsOf(cursor, 'negative', negativeSpans, negativeDeltas, negativeCounts);
-  if (schema === CUSTOM_BUCKETS_SCHEMA) {
-    if (negative.indices.length > 0)
-      throw cursor.failIn('negative_spans', 'negative buckets', 'none with custom bounds');
-    checkCustomBounds(cursor, customValues, positive.indices);
-  }
-  return {
-    stale: false,
-    timestampMs,
-    histogram: {
-      schema,
-      zeroThreshold,
-      zeroCount,
-      count,
-      sum,
-      positiveIndices: positive.indices,
-      positiveCounts: positive.counts,
-      negativeIndices: negative.indices,
-      negativeCounts: negative.counts,
-      customValues: schema === CUSTOM_BUCKETS_SCHEMA ? Float64Array.from(customValues) : undefined,
-      counterResetHint: RESET_HINTS[hint] ?? 'unknown',
-    },
+function readHistogram(cursor: Cursor): RawHistogram {
+  const raw: RawHistogram = {
+    count: 0,
+    zeroCount: 0,
+    sum: 0,
+    sumHi: 0,
+    sumLo: 0,
+    schema: 0,
+    zeroThreshold: 0,
+    hint: 0,
+    timestampMs: 0,
+    negative: { spans: { offsets: [], lengths: [] }, deltas: [], counts: [] },
+    positive: { spans: { offsets: [], lengths: [] }, deltas: [], counts: [] },
+    customValues: [],
   };
+  while (cursor.next()) readField(cursor, raw);
+  return raw;
+}
+
+function readField(cursor: Cursor, raw: RawHistogram): void {
+  switch (cursor.field) {
+    case 1:
+      raw.count = cursor.uint64Number('count_int');
+      return;
+    case 2:
+      raw.count = cursor.double('count_float');
+      return;
+    case 3:
+      raw.sum = cursor.double('sum');
+      raw.sumHi = cursor.hi;
+      raw.sumLo = cursor.lo;
+      return;
+    case 4:
+      raw.schema = cursor.sint32('schema');
+      return;
+    case 5:
+      raw.zeroThreshold = cursor.double('zero_threshold');
+      return;
+    case 6:
+      raw.zeroCount = cursor.uint64Number('zero_count_int');
+      return;
+    case 7:
+      raw.zeroCount = cursor.double('zero_count_float');
+      return;
+    case 8:
+      decodeSpan(cursor, 'negative_spans', raw.negative.spans);
+      return;
+    case 9:
+      cursor.sint64s('negative_deltas', raw.negative.deltas);
+      return;
+    case 10:
+      cursor.doubles('negative_counts', raw.negative.counts);
+      return;
+    case 11:
+      decodeSpan(cursor, 'positive_spans', raw.positive.spans);
+      return;
+    case 12:
+      cursor.sint64s('positive_deltas', raw.positive.deltas);
+      return;
+    case 13:
+      cursor.doubles('positive_counts', raw.positive.counts);
+      return;
+    case 14:
+      raw.hint = cursor.uint32('reset_hint');
+      return;
+    case 15:
+      raw.timestampMs = cursor.int64Number('timestamp');
+      return;
+    case 16:
+      cursor.doubles('custom_values', raw.customValues);
+      return;
+    default:
+      cursor.skip();
+  }
 }
 
 // message BucketSpan {
@@ -169,13 +199,8 @@ function decodeSpan(cursor: Cursor, name: string, spans: Spans): void {
  * The buckets that spans and deltas (or counts) describe, empty ones left out. Spans only claim how many buckets there
  * are, so the claim is compared with the counts that came before anything is built from it.
  */
-function bucketsOf(
-  cursor: Cursor,
-  side: string,
-  spans: Spans,
-  deltas: readonly number[],
-  floats: readonly number[],
-): { indices: Int32Array; counts: Float64Array } {
+function bucketsOf(cursor: Cursor, side: string, raw: RawBuckets): { indices: Int32Array; counts: Float64Array } {
+  const { spans, deltas, counts: floats } = raw;
   if (deltas.length > 0 && floats.length > 0) {
     throw cursor.failIn(`${side}_counts`, 'deltas and counts', 'one of the two');
   }

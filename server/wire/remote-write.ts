@@ -74,10 +74,13 @@ class SeriesDecoder {
   /** Label fields of series whose labels aren't one run; appended to `bytes` at the end. */
   readonly #scattered: Uint8Array[] = [];
   #scatteredBytes = 0;
+  /** How many samples fit before the arrays or the limit have to be looked at. */
+  #room: number;
 
   constructor(cursor: Cursor, batch: WriteRequestBatch) {
     this.#cursor = cursor;
     this.#batch = batch;
+    this.#room = Math.min(batch.sampleSeries.length, batch.limits.maxSamples);
   }
 
   // message TimeSeries {
@@ -257,15 +260,19 @@ class SeriesDecoder {
   #push(series: number, timestampMs: number, hi: number, lo: number): void {
     const batch = this.#batch;
     const i = batch.sampleCount;
-    if (i >= batch.sampleSeries.length) {
-      this.#checkSamples();
-      batch.growSamples();
-    }
+    if (i >= this.#room) this.#makeRoom();
     batch.sampleSeries[i] = series;
     batch.sampleTimestampMs[i] = timestampMs;
     batch.sampleBits[2 * i] = lo;
     batch.sampleBits[2 * i + 1] = hi;
     batch.sampleCount = i + 1;
+  }
+
+  #makeRoom(): void {
+    this.#checkSamples();
+    const { sampleCount, limits } = this.#batch;
+    if (sampleCount >= this.#batch.sampleSeries.length) this.#batch.growSamples();
+    this.#room = Math.min(this.#batch.sampleSeries.length, limits.maxSamples);
   }
 
   #checkSamples(): void {
