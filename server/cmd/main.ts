@@ -2,7 +2,8 @@ import fs from 'node:fs';
 import { parseArgs } from 'node:util';
 import { parse } from 'yaml';
 import { parseConfig } from '../config/index.ts';
-import { BarographError } from '../model/index.ts';
+import { BarographError, parseDurationMs } from '../model/index.ts';
+import { runDemo } from './demo.ts';
 import { serve } from './serve.ts';
 import { VERSION } from './version.ts';
 
@@ -19,6 +20,11 @@ const HELP = `barograph ${VERSION}: observability for LLM inference, in one proc
       Ask with promtool:           promtool query instant http://127.0.0.1:7070 'up'
       What was removed or folded:  curl -s http://127.0.0.1:7070/metrics | grep barograph_govern
 
+  barograph demo [--port PORT] [--data DIR] [--seed N] [--trace FILE] [--backfill DURATION]
+      The same server with a simulated inference fleet beside it: the last hour is filled in at once, then
+      the fleet goes on live. FILE is a CSV of arrivals: TIMESTAMP,ContextTokens,GeneratedTokens. Without
+      --data everything is kept in a temporary folder that is removed at the end.
+
   barograph --help | --version
 `;
 
@@ -34,6 +40,9 @@ async function main(argv: string[]): Promise<number> {
       'otlp-http-port': { type: 'string' },
       'otlp-grpc-port': { type: 'string' },
       'log-level': { type: 'string' },
+      seed: { type: 'string' },
+      trace: { type: 'string' },
+      backfill: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean' },
     },
@@ -47,8 +56,26 @@ async function main(argv: string[]): Promise<number> {
     console.log(HELP);
     return values.help ? 0 : 2;
   }
+  if (command === 'demo') {
+    const port = (text: string | undefined) => (text === undefined ? undefined : Number(text));
+    const running = await runDemo({
+      host: values.host,
+      port: port(values.port),
+      otlpHttpPort: port(values['otlp-http-port'] ?? (values.port === '0' ? '0' : undefined)),
+      otlpGrpcPort: port(values['otlp-grpc-port'] ?? (values.port === '0' ? '0' : undefined)),
+      data: values.data,
+      seed: Number(values.seed ?? 1),
+      trace: values.trace,
+      backfillMs: parseDurationMs(values.backfill ?? '1h'),
+    });
+    await untilStopped();
+    await running.close();
+    return 0;
+  }
   if (command !== 'serve') {
-    console.error(`barograph: got the command ${JSON.stringify(command)}, accepted is serve; see barograph --help`);
+    console.error(
+      `barograph: got the command ${JSON.stringify(command)}, accepted is serve or demo; see barograph --help`,
+    );
     return 2;
   }
   const file = values.config === undefined ? {} : ((parse(fs.readFileSync(values.config, 'utf8')) ?? {}) as object);
@@ -56,12 +83,17 @@ async function main(argv: string[]): Promise<number> {
   const running = await serve(config);
   console.log(`OTLP over HTTP at ${running.otlpHttpUrl}, over gRPC at ${running.otlpGrpcAddress}`);
   console.log(`Barograph is ready at ${running.url}`);
-  await new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve);
-    process.once('SIGTERM', resolve);
-  });
+  await untilStopped();
   await running.close();
   return 0;
+}
+
+/** Resolves when the program is asked to end. */
+function untilStopped(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGINT', () => resolve());
+    process.once('SIGTERM', () => resolve());
+  });
 }
 
 /** Flags win over the file. */
