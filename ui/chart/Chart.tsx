@@ -93,6 +93,8 @@ function buildChart(
 ): uPlot {
   const { spec } = latest.current;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let pressedHere = false;
+  let pressedAt = 0;
   const options: uPlot.Options = {
     ...spec.options,
     ...size,
@@ -111,17 +113,17 @@ function buildChart(
       setCursor: [(u) => publishCursor(u, latest.current.cursor)],
       setSelect: [
         (u) => {
-          if (u.select.width < 4) return;
-          const from = u.posToVal(u.select.left, 'x');
-          const to = u.posToVal(u.select.left + u.select.width, 'x');
+          const { left, width } = u.select;
           u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-          latest.current.onZoom(from, to);
+          // The selection is drawn in all charts; only the one under the mouse asks for the zoom.
+          if (pressedHere && width >= 4) latest.current.onZoom(u.posToVal(left, 'x'), u.posToVal(left + width, 'x'));
+          pressedHere = false;
         },
       ],
       ready: [
         (u) => {
-          let pressedAt = 0;
           u.over.addEventListener('mousedown', (event) => {
+            pressedHere = true;
             pressedAt = event.clientX;
           });
           u.over.addEventListener('click', (event) => {

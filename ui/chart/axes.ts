@@ -40,7 +40,7 @@ export function valueAxis(
     font: theme.font,
     size: LEFT_AXIS_PX,
     gap: 6,
-    space: 30,
+    space: 26,
     ...(bytes ? { incrs: BYTE_INCREMENTS } : {}),
     values: (_, ticks) => values(ticks),
     grid: { stroke: theme.grid, width: 1 },

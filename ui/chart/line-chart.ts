@@ -21,17 +21,13 @@ export interface LineChartInput {
 
 /** A chart of lines over time. */
 export function lineChart(input: LineChartInput): ChartSpec {
-  const { panel, frame, series, only, window, theme } = input;
+  const { panel, frame, only, window, theme } = input;
+  // The legend's order follows the data; the chart's doesn't, so that a new highest line doesn't build it anew.
+  const series = [...input.series].sort((a, b) => (a.series.key < b.series.key ? -1 : 1));
   const scales = new Set(series.map((s) => s.scale));
-  const lines = series.map((one) => lineOptions(one, only, theme, frame.stepSeconds));
+  const lines = series.map((one) => lineOptions(one, only, theme));
   return {
-    key: JSON.stringify([
-      panel.id,
-      theme.name,
-      only ?? '',
-      frame.stepSeconds,
-      series.map((s) => [s.series.key, s.color]),
-    ]),
+    key: JSON.stringify([panel.id, theme.name, only ?? '', series.map((s) => [s.series.key, s.color])]),
     window,
     data: [frameTimes(frame), ...series.map((s) => withGaps(s.series.values))] as uPlot.AlignedData,
     options: {
@@ -56,12 +52,7 @@ function withGaps(values: Float64Array): (number | null)[] {
   return Array.from(values, (value) => (Number.isFinite(value) ? value : null));
 }
 
-function lineOptions(
-  one: StyledSeries,
-  only: string | undefined,
-  theme: ChartTheme,
-  stepSeconds: number,
-): uPlot.Series {
+function lineOptions(one: StyledSeries, only: string | undefined, theme: ChartTheme): uPlot.Series {
   const color = theme.colors[one.color] ?? theme.axis;
   return {
     scale: one.scale,
@@ -73,8 +64,13 @@ function lineOptions(
     points: { show: (u, seriesIndex, from, to) => showsPoints(u, seriesIndex, from, to), size: 4, fill: color },
     // A single lost scrape is no outage, so a gap of one step is bridged.
     gaps: (u, _, from, to, gaps) =>
-      gaps.filter(([left, right]) => spanOf(u, left, right) > 2.5 * stepSeconds || from === to),
+      gaps.filter(([left, right]) => spanOf(u, left, right) > 2.5 * stepOf(u) || from === to),
   };
+}
+
+/** The distance between two moments of the data, in seconds. */
+function stepOf(u: uPlot): number {
+  return u.data[0].length > 1 ? u.data[0][1] - u.data[0][0] : 1;
 }
 
 function spanOf(u: uPlot, left: number, right: number): number {
@@ -166,6 +162,7 @@ function drawThresholds(u: uPlot, panel: Panel, theme: ChartTheme): void {
     ctx.setLineDash([]);
     ctx.globalAlpha = 1;
     ctx.font = theme.font.replace(/^\d+px/, `${10 * uPlot.pxRatio}px`);
+    ctx.textAlign = 'left';
     ctx.textBaseline = 'middle';
     const left = u.bbox.left + 4 * uPlot.pxRatio;
     const width = ctx.measureText(label).width;

@@ -1,15 +1,14 @@
-import { useRef } from 'react';
+import { useMemo, useRef } from 'react';
 import type { Pane } from '../../server/dashboards/index.ts';
 import { TopBar } from '../bar/TopBar.tsx';
 import { useSize } from '../chart/react-hooks.ts';
-import { NO_OVERLAY } from '../chart/spec.ts';
 import { MomentDrawer } from '../moment/MomentDrawer.tsx';
 import { TraceDrawer } from '../trace/TraceDrawer.tsx';
 import { alignWindow, chooseStepSeconds, resolveRange } from '../view/range.ts';
 import { EventLane, useLane } from './EventLane.tsx';
 import { PaneMessage } from './PanelMessage.tsx';
 import { PanelView } from './PanelView.tsx';
-import { useCursor, useLoaded, useServices, useView } from './services.ts';
+import { useLoaded, usePointing, useServices, useView } from './services.ts';
 import { useClock } from './use-clock.ts';
 import { useFeed } from './use-feed.ts';
 import { useShortcuts } from './use-shortcuts.ts';
@@ -41,7 +40,7 @@ const COLUMNS = 3;
 function PaneView({ pane, theme }: PaneViewProps) {
   const { view: store, colors } = useServices();
   const view = useView();
-  const held = useCursor().pointing;
+  const held = usePointing();
   const live = view.live && view.range.kind === 'last';
   const nowMs = useClock(live && !held);
   const main = useRef<HTMLElement>(null);
@@ -58,7 +57,7 @@ function PaneView({ pane, theme }: PaneViewProps) {
   const lane = useFeed(pane.lane, request);
   const marks = useLane(pane.lane, lane.state, colors);
   const momentSeconds = view.moment && view.moment.timeMs / 1000;
-  const overlay = marks.length > 0 || momentSeconds !== undefined ? { momentSeconds, marks } : NO_OVERLAY;
+  const overlay = useMemo(() => ({ momentSeconds, marks }), [momentSeconds, marks]);
   const help = useShortcuts(pane, window);
 
   const shared = { window, request, theme, overlay };

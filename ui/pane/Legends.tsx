@@ -1,6 +1,7 @@
-import type { ReactNode } from 'react';
+import { type ReactNode, useRef } from 'react';
 import type { Panel } from '../../server/dashboards/index.ts';
 import { columnQuantile, columnTotal } from '../chart/heatmap-chart.ts';
+import { useSize } from '../chart/react-hooks.ts';
 import { type ChartTheme, stateColor } from '../chart/theme.ts';
 import { formatNumber, formatTokenBound, formatValue } from '../data/format.ts';
 import { type Frame, frameIndex } from '../data/frame.ts';
@@ -9,11 +10,18 @@ import type { StyledSeries } from '../data/series-style.ts';
 import { activeStates, dominantState, type StateRow } from '../data/states.ts';
 import { useCursor } from './services.ts';
 
+/** Height of a legend's two lines in CSS pixels, as `pane.css` cuts it. */
+const LEGEND_PX = 33;
+
 /** Two lines high; what doesn't fit is shown above the chart while the legend is pointed at or holds the focus. */
 function LegendBox({ children }: { readonly children: ReactNode }) {
+  const entries = useRef<HTMLDivElement>(null);
+  const { height } = useSize(entries);
   return (
-    <div className="legend">
-      <div className="legend-entries">{children}</div>
+    <div className="legend" data-more={height > LEGEND_PX ? '' : undefined}>
+      <div ref={entries} className="legend-entries">
+        {children}
+      </div>
     </div>
   );
 }

@@ -32,6 +32,12 @@ export function useCursor(): CursorState {
   return useSyncExternalStore(cursor.subscribe, cursor.get);
 }
 
+/** Whether a mouse is over a chart; unlike `useCursor` it doesn't render again at every move. */
+export function usePointing(): boolean {
+  const { cursor } = useServices();
+  return useSyncExternalStore(cursor.subscribe, () => cursor.get().pointing);
+}
+
 /** Something that is fetched. */
 export type Loaded<T> =
   | { readonly kind: 'loading' }

@@ -59,6 +59,7 @@ function TimeRuler({ durationNs }: { readonly durationNs: number }) {
           <span key={part}>{formatSeconds((durationNs * part) / 1e9)}</span>
         ))}
       </span>
+      <span className="ruler-self">self</span>
     </div>
   );
 }
@@ -168,6 +169,7 @@ function Row({ row, index, selected, trace, onSelect }: RowProps) {
           {formatSeconds(span.durationNs / 1e9)}
         </span>
       </span>
+      <span className="span-self">{formatSeconds(row.selfNs / 1e9)}</span>
     </div>
   );
 }
