@@ -100,7 +100,9 @@ export class LogCleaner {
     const kept = new Map<string, string>();
     let changed = moved.length > 0;
     for (let i = 0; i < metadata.length; i += 2) {
-      const value = this.attributes.cleanText(metadata[i], metadata[i + 1], place);
+      const value = isTelemetryId(metadata[i], metadata[i + 1])
+        ? metadata[i + 1]
+        : this.attributes.cleanText(metadata[i], metadata[i + 1], place);
       if (value !== metadata[i + 1]) changed = true;
       if (value === undefined) continue;
       if (kept.size < max) kept.set(metadata[i], value);
@@ -176,8 +178,9 @@ export class LogCleaner {
 
   private move(label: PlainLabel, source: Source, rule: string, moved: PlainLabel[]): void {
     const isFit = byteLength(label.value) <= this.policy.limits.attributeBytes;
-    if (!isFit || sniffValue(label.value, 'personal', label.name) !== undefined)
-      return this.remove(source, rule, label.name);
+    const isPersonal =
+      !isTelemetryId(label.name, label.value) && sniffValue(label.value, 'personal', label.name) !== undefined;
+    if (!isFit || isPersonal) return this.remove(source, rule, label.name);
     this.decisions.add('logs', source, rule, 'moved', label.name);
     moved.push(label);
   }
@@ -208,4 +211,12 @@ function streamAliases(policy: Policy): AliasPolicy[] {
         original.name === 'service_name' ? { ...original, keep: true } : original,
       ),
     }));
+}
+
+/**
+ * Whether a field is a trace's or a span's ID in its own form. Such an ID may happen to be sixteen decimal digits with a
+ * valid check digit, as a card number is, and a log line would lose its trace.
+ */
+function isTelemetryId(name: string, value: string): boolean {
+  return /^(?:trace|span|parent_span)_?id$/i.test(name) && /^(?:[0-9a-f]{16}|[0-9a-f]{32})$/i.test(value);
 }
