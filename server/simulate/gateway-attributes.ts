@@ -1,5 +1,5 @@
 import type { Attributes } from '@opentelemetry/api';
-import { TOKEN_BUCKETS } from '../model/generated/conventions.ts';
+import { type AllowedLabel, TOKEN_BUCKETS } from '../model/generated/conventions.ts';
 import type { Deployment } from './fleet.ts';
 import type { GatewayRequest } from './request.ts';
 
@@ -9,8 +9,11 @@ export function tokenBucketOf(promptTokens: number): string {
   return TOKEN_BUCKETS[TOKEN_BUCKETS.length - 1].value;
 }
 
+/** The contract's allowed labels. A type, not an interface, so that it passes for OpenTelemetry's attributes. */
+export type ContractLabels = Record<AllowedLabel, string>;
+
 /** The contract's allowed labels of a request. */
-export function contractLabels(request: GatewayRequest): Attributes {
+export function contractLabels(request: GatewayRequest): ContractLabels {
   return {
     model_version: request.modelVersion,
     deployment: request.deployment.name,

@@ -90,11 +90,11 @@ export class Random {
     return weights.length - 1;
   }
 
-  /** Lower-case hexadecimal digits, not all zero; `digits` is a multiple of 8. */
+  /** Lower-case hexadecimal digits, never all zero; `digits` is a multiple of 8. */
   hex(digits: number): string {
     let text = '';
-    while (text.length < digits) text += this.bits().toString(16).padStart(8, '0');
-    return /[1-9a-f]/.test(text) ? text : this.hex(digits);
+    for (let i = 8; i < digits; i += 8) text += hexWord(this.bits());
+    return text + hexWord((this.bits() | 1) >>> 0);
   }
 }
 
@@ -112,4 +112,8 @@ function mixer(seed: number, stream: string): () => number {
     word = Math.imul(word ^ (word >>> 15), 0x735a2d97);
     return (word ^ (word >>> 15)) >>> 0;
   };
+}
+
+function hexWord(word: number): string {
+  return (word + 0x1_0000_0000).toString(16).slice(1);
 }
