@@ -117,7 +117,6 @@ function buildChart(
           u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
           // The selection is drawn in all charts; only the one under the mouse asks for the zoom.
           if (pressedHere && width >= 4) latest.current.onZoom(u.posToVal(left, 'x'), u.posToVal(left + width, 'x'));
-          pressedHere = false;
         },
       ],
       ready: [
@@ -125,6 +124,8 @@ function buildChart(
           u.over.addEventListener('mousedown', (event) => {
             pressedHere = true;
             pressedAt = event.clientX;
+            // The button may come up anywhere; uPlot's own listener, which makes the selection, must run before.
+            addEventListener('mouseup', () => setTimeout(() => (pressedHere = false)), { once: true });
           });
           u.over.addEventListener('click', (event) => {
             if (Math.abs(event.clientX - pressedAt) > 3 || event.detail > 1) return;
