@@ -10,7 +10,7 @@ import {
   setStale,
 } from '../model/index.ts';
 import { tooLarge } from './malformed.ts';
-import { insertLabels } from './sorted-labels.ts';
+import { mergeLabels, sortFlatLabels } from './sorted-labels.ts';
 
 /** Whether a series accumulates, is made of increments, or goes up and down. */
 export type SeriesTemporality = 'cumulative' | 'delta' | 'gauge';
@@ -117,7 +117,9 @@ export class MetricPointsBuilder {
     const key = extra === undefined ? name : `${name}${SEPARATOR}${extra.name}${SEPARATOR}${extra.value}`;
     const known = point.ids.get(key);
     if (known !== undefined) return known;
-    const labels = insertLabels(point.labels, METRIC_NAME, name, extra?.name, extra?.value ?? '');
+    const own =
+      extra === undefined ? [METRIC_NAME, name] : sortFlatLabels([METRIC_NAME, name, extra.name, extra.value]);
+    const labels = mergeLabels(point.labels, own);
     this.#labelCells += labels.length;
     if (this.#labelCells > MAX_LABEL_CELLS) {
       throw tooLarge(

@@ -4,7 +4,7 @@ import { DEFAULT_LOG_OPTIONS, discoverLevel, discoverServiceName, type LogOption
 import { tooLarge } from './malformed.ts';
 import type { OtlpLogRecord } from './otlp-logs.ts';
 import { labelName } from './otlp-names.ts';
-import { sortFlatLabels } from './sorted-labels.ts';
+import { mergeLabels, sortFlatLabels } from './sorted-labels.ts';
 
 /** Resource attributes that become labels of a stream. Source: grafana/loki pkg/loghttp/push/otlplabels. */
 export const OTLP_INDEX_ATTRIBUTES: ReadonlySet<string> = new Set([
@@ -33,12 +33,12 @@ export const OTLP_INDEX_ATTRIBUTES: ReadonlySet<string> = new Set([
  * Every record repeats its resource and every leaf of a map its path, so little on the wire can be much in memory.
  */
 const MAX_NAME_CHARACTERS = 512_000_000;
-const MAX_METADATA_CELLS = 32_000_000;
+const MAX_METADATA_CELLS = 16_000_000;
 
 interface StreamOrigin {
   readonly stream: Labels;
-  /** Attributes of the resource that aren't labels of the stream: alternating names and values. */
-  readonly metadata: readonly string[];
+  /** Attributes of the resource that aren't labels of the stream. */
+  readonly metadata: Labels;
 }
 
 /**
@@ -78,14 +78,17 @@ function streamOrigin(resource: Attributes, settings: LogOptions, budget: Budget
     flatten(key, resource[key], OTLP_INDEX_ATTRIBUTES.has(key) ? labels : metadata, budget);
   }
   const stream = sortFlatLabels(labels);
-  return { stream: settings.discoverServiceName ? discoverServiceName(stream) : stream, metadata };
+  return {
+    stream: settings.discoverServiceName ? discoverServiceName(stream) : stream,
+    metadata: sortFlatLabels(metadata),
+  };
 }
 
 /** What comes later wins: the scope over the resource, the record over both, its own fields over its attributes. */
-function recordMetadata(record: OtlpLogRecord, ofResource: readonly string[], budget: Budget): Labels {
+function recordMetadata(record: OtlpLogRecord, ofResource: Labels, budget: Budget): Labels {
   budget.cells += ofResource.length;
   checkBudget(budget);
-  const flat = ofResource.slice();
+  const flat: string[] = [];
   for (const key of Object.keys(record.scopeAttributes)) flatten(key, record.scopeAttributes[key], flat, budget);
   pushText(flat, 'scope_name', record.scopeName);
   pushText(flat, 'scope_version', record.scopeVersion);
@@ -99,7 +102,7 @@ function recordMetadata(record: OtlpLogRecord, ofResource: readonly string[], bu
   pushText(flat, 'trace_id', record.traceId);
   pushText(flat, 'span_id', record.spanId);
   pushText(flat, 'event_name', record.eventName);
-  return sortFlatLabels(flat);
+  return mergeLabels(ofResource, sortFlatLabels(flat));
 }
 
 /** Fields of the record replace an attribute of the same name only where they are set. */

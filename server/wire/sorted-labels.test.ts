@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { labelsFromPairs, withLabel } from '../model/index.ts';
-import { insertLabels, sortFlatLabels } from './sorted-labels.ts';
+import { labelsFromPairs, labelsFromRecord, labelsToRecord } from '../model/index.ts';
+import { mergeLabels, sortFlatLabels } from './sorted-labels.ts';
 
 const name = fc.constantFrom('a', 'b', 'B', '__name__', 'le', 'zz', 'é', 'constructor');
 const value = fc.constantFrom('', '1', '2');
@@ -15,13 +15,14 @@ test('sortFlatLabels builds what the model builds', () => {
   );
 });
 
-test('insertLabels is withLabel, once or twice', () => {
+test('mergeLabels is the set of both, the second over the first', () => {
   fc.assert(
-    fc.property(pairs, (list) => {
-      const labels = labelsFromPairs(list);
-      expect(insertLabels(labels, '__name__', 'm', undefined, '')).toEqual(withLabel(labels, '__name__', 'm'));
-      const both = withLabel(withLabel(labels, '__name__', 'm'), 'le', '5');
-      expect(insertLabels(labels, '__name__', 'm', 'le', '5')).toEqual(both);
+    fc.property(pairs, pairs, (list, over) => {
+      const expected = labelsFromRecord({
+        ...labelsToRecord(labelsFromPairs(list)),
+        ...labelsToRecord(labelsFromPairs(over)),
+      });
+      expect(mergeLabels(labelsFromPairs(list), labelsFromPairs(over))).toEqual(expected);
     }),
   );
 });

@@ -39,31 +39,19 @@ export function sortFlatLabels(flat: string[]): Labels {
   return flat;
 }
 
-/** The set with one or two more labels; a label of the same name is replaced. `labels` is sorted, `name` is not `extraName`. */
-export function insertLabels(
-  labels: Labels,
-  name: string,
-  value: string,
-  extraName: string | undefined,
-  extraValue: string,
-): Labels {
-  const flat =
-    extraName === undefined
-      ? [name, value]
-      : name < extraName
-        ? [name, value, extraName, extraValue]
-        : [extraName, extraValue, name, value];
+/** Both label sets as one; where a name is in both, `over` wins. Costs a step a label, whatever the sizes. */
+export function mergeLabels(labels: Labels, over: Labels): Labels {
   const out: string[] = [];
   let next = 0;
   for (let i = 0; i < labels.length; i += 2) {
-    while (next < flat.length && flat[next] < labels[i]) {
-      out.push(flat[next], flat[next + 1]);
+    while (next < over.length && over[next] < labels[i]) {
+      out.push(over[next], over[next + 1]);
       next += 2;
     }
-    if (next < flat.length && flat[next] === labels[i]) continue;
+    if (next < over.length && over[next] === labels[i]) continue;
     out.push(labels[i], labels[i + 1]);
   }
-  for (; next < flat.length; next += 2) out.push(flat[next], flat[next + 1]);
+  for (; next < over.length; next += 2) out.push(over[next], over[next + 1]);
   return out;
 }
 
