@@ -196,6 +196,11 @@ describe.each(['HTTP/protobuf', 'HTTP/JSON with gzip', 'gRPC with gzip'])("OpenT
     expect(v1.headers.get('content-type')).toBe('application/protobuf');
     const [trace1, trace2] = await Promise.all([v1, v2].map(async (answer) => Buffer.from(await answer.arrayBuffer())));
     expect(trace1.includes(Buffer.from(spanId, 'hex'))).toBe(true);
+    const q = `{ resource.service.name = "${service}" && .http.route = "/v1/chat" }`;
+    const search = await fetch(`${program.url}/api/search?${new URLSearchParams({ q })}`);
+    const { traces } = (await search.json()) as { traces: Record<string, unknown>[] };
+    expect(traces).toMatchObject([{ rootServiceName: service, rootTraceName: 'POST /v1/chat' }]);
+    expect(String(traces[0].traceID).padStart(32, '0')).toBe(traceId);
     const tags = await fetch(`${program.url}/api/v2/search/tags?scope=span`);
     expect(await tags.json()).toMatchObject({
       scopes: [{ name: 'span', tags: expect.arrayContaining(['http.route']) }],

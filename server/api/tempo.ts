@@ -12,15 +12,19 @@ export interface TempoApi {
 }
 
 const HOUR_MS = 3_600_000;
+/** What a search shows where nobody said, as Tempo does. */
+const DEFAULT_TRACES = 20;
+const DEFAULT_SPANS_PER_SPANSET = 3;
 
 type TraceRequest = FastifyRequest<{ Params: { id: string } }>;
 
-/** Adds Tempo's HTTP API: traces by ID and status. */
+/** Adds Tempo's HTTP API: traces by ID, searches and status. */
 export function addTempoRoutes(app: FastifyInstance, api: TempoApi): void {
   app.get('/api/echo', (_request, reply) => reply.type('text/plain; charset=utf-8').send('echo'));
   app.get('/api/status/buildinfo', (_request, reply) =>
     reply.send({ version: api.version, revision: '', branch: '', buildDate: '', buildUser: '', goVersion: '' }),
   );
+  app.get('/api/search', (request, reply) => sendAnswer(api.queries, request, reply, () => search(paramsOf(request))));
   app.get('/api/v2/search/tags', (request, reply) =>
     sendAnswer(api.queries, request, reply, () => tags(paramsOf(request), false)),
   );
@@ -39,6 +43,19 @@ export function addTempoRoutes(app: FastifyInstance, api: TempoApi): void {
       json: (spans) => JSON.stringify({ trace: tracesToJson(spans), metrics: {}, status: 'COMPLETE' }),
     }),
   );
+}
+
+function search(p: Params): TraceQuery {
+  if (p.get('tags') !== undefined || p.get('minDuration') !== undefined || p.get('maxDuration') !== undefined) {
+    throw badParameter('tags', 'a search by tags or durations', 'a TraceQL query in q, such as { .name = "value" }');
+  }
+  return {
+    kind: 'traceql',
+    query: p.get('q') || '{}',
+    limit: p.limit('limit') || DEFAULT_TRACES,
+    spansPerSpanset: p.limit('spss') || DEFAULT_SPANS_PER_SPANSET,
+    ...range(p),
+  };
 }
 
 /** Reads the parameters of a search for names: `scope` and the range. */

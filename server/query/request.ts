@@ -58,6 +58,7 @@ export async function answer(
       return answerLogs(request, readers.logs, signal);
     case 'trace':
     case 'trace_tags':
+    case 'traceql':
       return answerTraces(request, readers.traces, signal);
     default:
       return answerMetrics(request, readers, signal);

@@ -1,5 +1,6 @@
 import { BarographError, type Span } from '../model/index.ts';
 import type { TraceReader } from '../store/index.ts';
+import { encodeTempoSearch, searchTraceql } from './traceql/index.ts';
 
 /** Requests about traces, in Tempo's terms. Times are nanoseconds of a span's start; the end is exclusive. */
 export type TraceQuery =
@@ -7,6 +8,16 @@ export type TraceQuery =
       readonly kind: 'trace';
       /** 32 lower-case hex digits. */
       readonly traceId: string;
+    }
+  | {
+      readonly kind: 'traceql';
+      readonly query: string;
+      readonly startNs: bigint;
+      readonly endNs: bigint;
+      /** Traces at most. */
+      readonly limit: number;
+      /** Spans of each span set that the answer shows, at most. */
+      readonly spansPerSpanset: number;
     }
   | {
       readonly kind: 'trace_tags';
@@ -44,6 +55,10 @@ export async function answerTraces(
   switch (request.kind) {
     case 'trace':
       return reader.trace(request.traceId);
+    case 'traceql': {
+      const { query, startNs, endNs, limit, spansPerSpanset } = request;
+      return encodeTempoSearch(await searchTraceql(query, { startNs, endNs, limit, spansPerSpanset, signal }, reader));
+    }
     case 'trace_tags':
       return answerTags(request, reader, signal);
   }
