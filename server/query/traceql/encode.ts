@@ -1,0 +1,92 @@
+import type { Value } from './field.ts';
+import type { FoundAttribute, FoundSpanset, FoundTrace, TraceSearchResult } from './search.ts';
+import type { TagScope, TagValue } from './tags.ts';
+
+/** An answer as the body of Tempo's `/api/search` (JSON, UTF-8): 64-bit numbers are strings. */
+export function encodeTempoSearch(result: TraceSearchResult): Uint8Array {
+  return json({
+    traces: result.traces.map(encodeTrace),
+    // Found in one place and at once, so a search is one finished job over one block.
+    metrics: {
+      inspectedTraces: result.inspectedTraces,
+      inspectedBytes: '0',
+      inspectedSpans: String(result.inspectedSpans),
+      totalBlocks: 1,
+      completedJobs: 1,
+      totalJobs: 1,
+    },
+  });
+}
+
+function encodeTrace(trace: FoundTrace): object {
+  const spanSets = trace.spansets.map(encodeSpanset);
+  return {
+    traceID: trace.traceId,
+    rootServiceName: trace.rootServiceName,
+    rootTraceName: trace.rootTraceName,
+    startTimeUnixNano: String(trace.startNs),
+    durationMs: Number(trace.durationNs / 1_000_000n),
+    spanSet: spanSets[0],
+    spanSets,
+    serviceStats: Object.fromEntries(
+      trace.services.map(({ name, spans, errors }) => [
+        name,
+        { spanCount: spans, ...(errors > 0 ? { errorCount: errors } : {}) },
+      ]),
+    ),
+  };
+}
+
+function encodeSpanset(set: FoundSpanset): object {
+  return {
+    spans: set.spans.map((span) => ({
+      spanID: span.spanId,
+      name: span.name,
+      startTimeUnixNano: String(span.startNs),
+      durationNanos: String(span.durationNs),
+      attributes: span.attributes.map(encodeAttribute),
+    })),
+    matched: set.matched,
+    ...(set.attributes.length > 0 ? { attributes: set.attributes.map(encodeAttribute) } : {}),
+  };
+}
+
+function encodeAttribute({ name, value }: FoundAttribute): object {
+  return { key: name, value: encodeValue(value) };
+}
+
+/** A value as OTLP's JSON has it. */
+function encodeValue(value: Value): object {
+  if (typeof value === 'string') return { stringValue: value };
+  if (typeof value === 'boolean') return { boolValue: value };
+  if (typeof value === 'number')
+    return Number.isSafeInteger(value) ? { intValue: String(value) } : { doubleValue: value };
+  if (value === undefined) return { stringValue: 'nil' };
+  if (Array.isArray(value)) return { arrayValue: { values: (value as readonly Value[]).map(encodeValue) } };
+  return { stringValue: (value as { keyword: string }).keyword };
+}
+
+/** The body of `/api/v2/search/tags`. */
+export function encodeTempoTags(scopes: readonly TagScope[]): Uint8Array {
+  return json({ scopes: scopes.map(({ name, tags }) => ({ name, tags })), metrics: {} });
+}
+
+/** The body of `/api/search/tags`: the names of all scopes in one list. */
+export function encodeTempoTagsV1(scopes: readonly TagScope[]): Uint8Array {
+  const names = scopes.filter(({ name }) => name !== 'intrinsic').flatMap(({ tags }) => tags);
+  return json({ tagNames: [...new Set(names)].sort(), metrics: {} });
+}
+
+/** The body of `/api/v2/search/tag/<tag>/values`. */
+export function encodeTempoTagValues(values: readonly TagValue[]): Uint8Array {
+  return json({ tagValues: values.map(({ type, value }) => ({ type, value })), metrics: {} });
+}
+
+/** The body of `/api/search/tag/<tag>/values`. */
+export function encodeTempoTagValuesV1(values: readonly TagValue[]): Uint8Array {
+  return json({ tagValues: [...new Set(values.map(({ value }) => value))], metrics: {} });
+}
+
+function json(value: object): Uint8Array {
+  return Buffer.from(JSON.stringify(value));
+}

@@ -1,0 +1,24 @@
+// TraceQL: text → tree → checked → plan → traces → Tempo's JSON.
+// In: a query, its time range, and a reader of spans.
+// Out: found traces with the spans that matched; names and values of attributes; bodies for Tempo's routes.
+// Never: a wrong answer for what it doesn't know (it says so), content in an error, memory without a limit.
+export type { TraceqlExpr } from './ast.ts';
+export {
+  encodeTempoSearch,
+  encodeTempoTags,
+  encodeTempoTagsV1,
+  encodeTempoTagValues,
+  encodeTempoTagValuesV1,
+} from './encode.ts';
+export { parseTraceql } from './parse.ts';
+export { printTraceql } from './print.ts';
+export {
+  explainTraceql,
+  type FoundSpan,
+  type FoundSpanset,
+  type FoundTrace,
+  searchTraceql,
+  type TraceSearchParams,
+  type TraceSearchResult,
+} from './search.ts';
+export { findTags, findTagValues, type TagParams, type TagScope, type TagValue } from './tags.ts';

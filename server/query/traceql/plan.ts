@@ -1,0 +1,232 @@
+import type { AttributeValue, SpanStatus } from '../../model/index.ts';
+import type { SpanCondition } from '../../store/reader.ts';
+import type {
+  AttributeField,
+  FieldExpr,
+  IntrinsicField,
+  MetricsExpr,
+  Pipeline,
+  ScalarExpr,
+  SpansetExpr,
+  Stage,
+} from './ast.ts';
+import { isLocal } from './field.ts';
+import { printField, printPipeline } from './print.ts';
+
+/** How a search finds its traces: plain data. */
+export interface SearchPlan {
+  readonly pipeline: Pipeline;
+  /** Conditions that hold for a span in every trace that can match; storage may use them. */
+  readonly conditions: readonly SpanCondition[];
+  /**
+   * Every trace that can match has a span that passes one of these; `undefined` passes every span. Expressions that
+   * need the trace are left out here and evaluated with it.
+   */
+  readonly seeds: readonly (FieldExpr | undefined)[];
+  /** Attributes and intrinsics that the query names; a found span shows them. */
+  readonly shown: readonly (AttributeField | IntrinsicField)[];
+}
+
+/** Plans a search. */
+export function planSearch(pipeline: Pipeline): SearchPlan {
+  const alternatives = seedsOfPipeline(pipeline);
+  const shown = new Map<string, AttributeField | IntrinsicField>();
+  collectPipeline(pipeline, (field) => shown.set(printField(field), field));
+  return {
+    pipeline,
+    conditions: sharedConditions(alternatives.map(conditionsOf)),
+    seeds: alternatives.map(localPart),
+    shown: [...shown.values()],
+  };
+}
+
+/** A plan as text, one line a fact. */
+export function printSearchPlan(plan: SearchPlan): string {
+  const conditions = plan.conditions.map(printCondition);
+  const seeds = plan.seeds.map((seed) => (seed === undefined ? '{ }' : `{ ${printField(seed)} }`));
+  return [
+    `search ${printPipeline(plan.pipeline)}`,
+    `  storage looks for ${conditions.length === 0 ? 'every span' : conditions.join(' and ')}`,
+    `  a candidate trace has a span of ${seeds.join(' or ')}`,
+    '',
+  ].join('\n');
+}
+
+function printCondition(condition: SpanCondition): string {
+  switch (condition.kind) {
+    case 'attribute':
+      return `${condition.scope === 'any' ? '' : condition.scope}.${condition.name} = ${JSON.stringify(condition.equals)}`;
+    case 'duration':
+      return [
+        ...(condition.minNs === undefined ? [] : [`duration >= ${condition.minNs}ns`]),
+        ...(condition.maxNs === undefined ? [] : [`duration <= ${condition.maxNs}ns`]),
+      ].join(' and ');
+    default:
+      return `${condition.kind} = ${condition.equals}`;
+  }
+}
+
+/** One spanset stage is enough, because all of them must find something; the first is usually the narrowest. */
+function seedsOfPipeline(pipeline: Pipeline): (FieldExpr | undefined)[] {
+  for (const stage of pipeline.stages) {
+    if (stage.kind === 'filter' || stage.kind === 'operation' || stage.kind === 'pipeline') return seedsOf(stage);
+  }
+  return [undefined];
+}
+
+function seedsOf(expr: SpansetExpr): (FieldExpr | undefined)[] {
+  switch (expr.kind) {
+    case 'filter':
+      return [expr.expr];
+    case 'pipeline':
+      return seedsOfPipeline(expr.pipeline);
+    case 'operation': {
+      const right = seedsOf(expr.right);
+      if (expr.op === '||') return [...seedsOf(expr.left), ...right];
+      // What isn't related needs nothing on the left side.
+      if (expr.op.startsWith('!')) return right;
+      const left = seedsOf(expr.left);
+      return narrowness(left) > narrowness(right) ? left : right;
+    }
+  }
+}
+
+/** How much storage can leave out: conditions in common, and any test at all is better than none. */
+function narrowness(seeds: readonly (FieldExpr | undefined)[]): number {
+  return 2 * sharedConditions(seeds.map(conditionsOf)).length + (seeds.every((seed) => seed !== undefined) ? 1 : 0);
+}
+
+/** The part of a conjunction that a span alone decides. */
+function localPart(expr: FieldExpr | undefined): FieldExpr | undefined {
+  if (expr === undefined || isLocal(expr)) return expr;
+  if (expr.kind !== 'binary' || expr.op !== '&&') return undefined;
+  const [left, right] = [localPart(expr.left), localPart(expr.right)];
+  if (left === undefined || right === undefined) return left ?? right;
+  return { ...expr, left, right };
+}
+
+function sharedConditions(all: readonly SpanCondition[][]): SpanCondition[] {
+  const key = (condition: SpanCondition) =>
+    JSON.stringify(condition, (_name, value) => (typeof value === 'bigint' ? `${value}n` : value));
+  const [first, ...rest] = all;
+  return first.filter((condition) => rest.every((others) => others.some((other) => key(other) === key(condition))));
+}
+
+function conditionsOf(expr: FieldExpr | undefined): SpanCondition[] {
+  if (expr === undefined || expr.kind !== 'binary') return [];
+  if (expr.op === '&&') return [...conditionsOf(expr.left), ...conditionsOf(expr.right)];
+  const { left, right, op } = expr;
+  if (right.kind !== 'static') return [];
+  const { value } = right;
+  if (left.kind === 'intrinsic') return intrinsicConditions(left, op, value);
+  if (left.kind !== 'attribute' || left.ofParent || op !== '=') return [];
+  if (left.scope !== 'span' && left.scope !== 'resource' && left.scope !== 'any') return [];
+  const equals: AttributeValue | undefined =
+    value.kind === 'string' || value.kind === 'bool' || value.kind === 'int' || value.kind === 'float'
+      ? value.value
+      : undefined;
+  if (equals === undefined) return [];
+  if (left.scope === 'resource' && left.name === 'service.name' && typeof equals === 'string')
+    return [{ kind: 'service', equals }];
+  return [{ kind: 'attribute', scope: left.scope, name: left.name, equals }];
+}
+
+function intrinsicConditions(
+  field: IntrinsicField,
+  op: string,
+  value: (FieldExpr & { kind: 'static' })['value'],
+): SpanCondition[] {
+  if (field.name === 'span:duration' && (value.kind === 'duration' || value.kind === 'int' || value.kind === 'float')) {
+    // Bounds are inclusive, so `>` gives a little more than is wanted.
+    const minNs = BigInt(Math.floor(value.value));
+    const maxNs = BigInt(Math.ceil(value.value));
+    if (op === '>' || op === '>=') return [{ kind: 'duration', minNs }];
+    if (op === '<' || op === '<=') return [{ kind: 'duration', maxNs }];
+    return op === '=' ? [{ kind: 'duration', minNs, maxNs }] : [];
+  }
+  if (op !== '=') return [];
+  if (field.name === 'span:name' && value.kind === 'string') return [{ kind: 'name', equals: value.value }];
+  if (field.name === 'span:status' && value.kind === 'status')
+    return [{ kind: 'status', equals: value.value satisfies SpanStatus }];
+  if (field.name === 'span:kind' && value.kind === 'span_kind') return [{ kind: 'span_kind', equals: value.value }];
+  return [];
+}
+
+type Visit = (field: AttributeField | IntrinsicField) => void;
+
+function collectPipeline(pipeline: Pipeline, visit: Visit): void {
+  for (const stage of pipeline.stages) collectStage(stage, visit);
+}
+
+function collectStage(stage: Stage, visit: Visit): void {
+  switch (stage.kind) {
+    case 'filter':
+      if (stage.expr) collectField(stage.expr, visit);
+      return;
+    case 'operation':
+      collectStage(stage.left, visit);
+      collectStage(stage.right, visit);
+      return;
+    case 'pipeline':
+      return collectPipeline(stage.pipeline, visit);
+    case 'scalar_filter':
+      collectScalar(stage.left, visit);
+      collectScalar(stage.right, visit);
+      return;
+    case 'by':
+      return collectField(stage.expr, visit);
+    case 'select':
+      for (const field of stage.fields) visit(field);
+      return;
+    case 'coalesce':
+      return;
+  }
+}
+
+function collectScalar(expr: ScalarExpr, visit: Visit): void {
+  switch (expr.kind) {
+    case 'aggregate':
+      if (expr.expr) collectField(expr.expr, visit);
+      return;
+    case 'arithmetic':
+      collectScalar(expr.left, visit);
+      collectScalar(expr.right, visit);
+      return;
+    case 'pipeline':
+      collectPipeline(expr.pipeline, visit);
+      return collectScalar(expr.scalar, visit);
+    case 'number':
+      return;
+  }
+}
+
+function collectField(expr: FieldExpr, visit: Visit): void {
+  switch (expr.kind) {
+    case 'attribute':
+    case 'intrinsic':
+      return visit(expr);
+    case 'unary':
+      return collectField(expr.operand, visit);
+    case 'binary':
+      collectField(expr.left, visit);
+      collectField(expr.right, visit);
+      return;
+    case 'static':
+      return;
+  }
+}
+
+/** The pipelines that metrics are made of. */
+export function pipelinesOf(expr: MetricsExpr): Pipeline[] {
+  switch (expr.kind) {
+    case 'series':
+      return [expr.pipeline];
+    case 'rank':
+    case 'filter':
+      return pipelinesOf(expr.input);
+    case 'arithmetic':
+      return [...pipelinesOf(expr.left), ...pipelinesOf(expr.right)];
+    case 'number':
+      return [];
+  }
+}
