@@ -7,6 +7,7 @@ import {
   type Expr,
   type LabelMatcher,
   type Position,
+  type RangeMode,
   unparen,
   type ValueType,
   type VectorSelector,
@@ -151,9 +152,23 @@ function checkCall(query: string, call: Call): void {
   }
   if (call.name === 'info' && call.args.length === 2) return checkInfo(query, call);
   call.args.forEach((arg, i) => {
+    checkMode(query, call, unparen(arg));
     checkExpr(query, arg);
     expectType(query, arg, args[Math.min(i, args.length - 1)], `in call to function "${call.name}"`);
   });
+}
+
+/** The extended ranges are defined for some functions only. */
+const MODES: Readonly<Record<RangeMode, readonly string[]>> = {
+  anchored: ['changes', 'delta', 'increase', 'rate', 'resets'],
+  smoothed: ['delta', 'increase', 'rate'],
+};
+
+function checkMode(query: string, call: Call, arg: Expr): void {
+  const mode = arg.kind === 'matrix' ? arg.selector.mode : undefined;
+  if (mode === undefined || MODES[mode].includes(call.name)) return;
+  const message = `${mode} modifier can only be used with: ${MODES[mode].join(', ')} - not with ${call.name}`;
+  throw parseError(query, arg.position, message);
 }
 
 /** The second argument of `info` is only a list of matchers, which may match everything. */

@@ -128,7 +128,10 @@ export class Evaluator {
     if (expr.name === 'timestamp') return this.timestamp(expr, node);
     if (expr.name === 'info') {
       const [base, info] = node.inputs;
-      const times = instantSelector(info, this.samplesOf(info), 'time', context);
+      const samples = this.samplesOf(info);
+      if (samples.some(({ histograms }) => histograms))
+        throw executionError('this should be an info metric, with float samples');
+      const times = instantSelector(info, samples, 'time', context);
       return { kind: 'vector', series: joinInfo(expr, vectorOf(this.evaluate(base)), times, context) };
     }
     const args = node.inputs.map((input) => this.evaluate(input));

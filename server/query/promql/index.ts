@@ -1,9 +1,13 @@
 // PromQL: text → parse → check → plan → fetch → evaluate → JSON.
 // In: a query, its times and a metric reader. Out: values over steps with warnings and infos, or an error with a place.
 // Never: touches storage except through the reader, or answers what it doesn't support with something else.
+export type { Expr } from './ast.ts';
+export { walk } from './ast.ts';
+export { DEFAULT_EVALUATION_LIMITS, type EvaluationLimits } from './context.ts';
 export { encodePrometheus } from './encode.ts';
 export {
   DEFAULT_LOOKBACK_MS,
+  DEFAULT_SUBQUERY_STEP_MS,
   explainPromql,
   type PromResult,
   parseSelector,
@@ -13,4 +17,4 @@ export {
 } from './engine.ts';
 export { formatValue } from './format.ts';
 export { parsePromql } from './parse.ts';
-export { printExpr } from './print.ts';
+export { printExpr, printMatchers } from './print.ts';

@@ -17,6 +17,8 @@ import { isEmptySeries, mergeEqual, type VectorSeries } from './values.ts';
 /** The labels by which a series and an info series belong together, as Prometheus has it for now. */
 const IDENTIFYING: ReadonlySet<string> = new Set(['instance', 'job']);
 const DEFAULT_INFO_METRIC: LabelMatcher = { name: METRIC_NAME, op: '=', value: 'target_info' };
+/** What names that are only excluded are excluded from. */
+const ANY_INFO_METRIC: LabelMatcher = { name: METRIC_NAME, op: '=~', value: '.+_info' };
 
 function matchersOf(call: Call): readonly LabelMatcher[] {
   const filter = call.args[1] && unparen(call.args[1]);
@@ -26,7 +28,8 @@ function matchersOf(call: Call): readonly LabelMatcher[] {
 /** The selector of the series that a call of `info` may join: by name only, since an absent label may match as well. */
 export function infoSelector(call: Call): VectorSelector {
   const names = matchersOf(call).filter(({ name }) => name === METRIC_NAME);
-  const matchers = names.length > 0 ? names : [DEFAULT_INFO_METRIC];
+  const named = names.some(({ op }) => op === '=' || op === '=~');
+  const matchers = named ? names : names.length > 0 ? [ANY_INFO_METRIC, ...names] : [DEFAULT_INFO_METRIC];
   return { kind: 'selector', matchers, offset: undefined, at: undefined, mode: undefined, position: call.position };
 }
 
@@ -71,7 +74,8 @@ export function joinInfo(
       out.push(series);
       continue;
     }
-    const candidates = byIdentity.get(labelsKey(onlyLabels(series.labels, IDENTIFYING))) ?? [];
+    const identity = onlyLabels(series.labels, IDENTIFYING);
+    const candidates = identity.length > 0 ? (byIdentity.get(labelsKey(identity)) ?? []) : [];
     out.push(...joinSeries(series, candidates, required));
   }
   return mergeEqual(out);

@@ -15,10 +15,20 @@ function timePart(f: (date: Date) => number): InstantFunction {
   };
 }
 
+/** Go's math.Min: −Inf is smaller than anything, NaN included, unlike JavaScript's. */
+function smaller(a: number, b: number): number {
+  return a === Number.NEGATIVE_INFINITY || b === Number.NEGATIVE_INFINITY ? Number.NEGATIVE_INFINITY : Math.min(a, b);
+}
+
+/** Go's math.Max: +Inf is larger than anything, NaN included, unlike JavaScript's. */
+function larger(a: number, b: number): number {
+  return a === Number.POSITIVE_INFINITY || b === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : Math.max(a, b);
+}
+
 function clamp(input: Input, low: Float64Array | undefined, high: Float64Array | undefined): Value {
   const result = mapFloats(input, (value, i) => {
     const [min, max] = [low?.[i] ?? Number.NEGATIVE_INFINITY, high?.[i] ?? Number.POSITIVE_INFINITY];
-    return Math.max(min, Math.min(max, value));
+    return larger(min, smaller(max, value));
   });
   if (!low || !high || result.kind !== 'vector') return result;
   // Where the bounds cross, clamp has no value.
@@ -117,6 +127,6 @@ export const MATH_FUNCTIONS: readonly (readonly [string, InstantFunction])[] = [
   ['end', constant(({ times }) => times.endMs / 1000)],
   ['range', constant(({ times }) => (times.endMs - times.startMs) / 1000)],
   ['step', constant(({ times }) => times.stepMs / 1000)],
-  ['min_of', pairwise(Math.min)],
-  ['max_of', pairwise(Math.max)],
+  ['min_of', pairwise(smaller)],
+  ['max_of', pairwise(larger)],
 ];

@@ -59,7 +59,7 @@ export function printDuration(duration: Duration): string {
 
 function printNumber(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
-  if (value === Number.POSITIVE_INFINITY) return '+Inf';
+  if (value === Number.POSITIVE_INFINITY) return 'Inf';
   if (value === Number.NEGATIVE_INFINITY) return '-Inf';
   return Object.is(value, -0) ? '-0' : String(value);
 }
