@@ -1,4 +1,4 @@
-import { compareAnswer, compareFailure, parseExpectation } from './promql-expect.ts';
+import { compareAnswer, compareFailure, type Expectation, parseExpectation } from './promql-expect.ts';
 import { LoadedSeries } from './promql-load.ts';
 import { parseOffset } from './promql-notation.ts';
 import type { PromqlTarget, QueryTime } from './promql-target.ts';
@@ -52,6 +52,30 @@ function commandsOf(text: string): Command[] {
 const EVAL =
   /^eval(_fail|_warn|_info|_ordered)?\s+(?:instant\s+at\s+(\S+)|range\s+from\s+(\S+)\s+to\s+(\S+)\s+step\s+(\S+))\s+(.*)$/;
 
+/** Queries whose value at a time depends on the range around it, or that may fail at other times. */
+const DEPENDS_ON_RANGE = /\b(?:start|end|step|range)\s*\(|\bsort/;
+
+/** What is right for an instant must be right for a step in the middle of a range. */
+async function compareWithRange(
+  query: string,
+  expectation: Expectation,
+  { startMs }: QueryTime,
+  target: PromqlTarget,
+): Promise<string | undefined> {
+  const stepMs = 60_000;
+  const answer = await target
+    .query(query, { startMs: startMs - stepMs, endMs: startMs + stepMs, stepMs })
+    .catch(() => undefined);
+  // At the steps beside it the query may be an error.
+  if (!answer) return undefined;
+  const series = answer.series.map(({ labels, points }) => {
+    return { labels, points: new Map([...points].filter(([ms]) => ms === startMs)) };
+  });
+  const values = { ...expectation, warn: [], info: [], noWarn: false, noInfo: false, ordered: false };
+  const problem = compareAnswer({ ...answer, series }, values, { startMs, endMs: startMs, stepMs: 0 });
+  return problem === undefined ? undefined : `as a step of a range: ${problem}`;
+}
+
 async function runEval(line: string, block: string[], number: number, target: PromqlTarget): Promise<CaseResult> {
   const match = EVAL.exec(line);
   if (!match) return { line: number, query: line, failure: 'neither load, clear nor eval' };
@@ -64,7 +88,10 @@ async function runEval(line: string, block: string[], number: number, target: Pr
   try {
     const answer = await target.query(query, time);
     if (expectation.fail) return failure(`expected a failure, got a ${answer.kind}`);
-    return failure(compareAnswer(answer, expectation, time));
+    const problem = compareAnswer(answer, expectation, time);
+    if (problem !== undefined || time.stepMs !== 0 || DEPENDS_ON_RANGE.test(query)) return failure(problem);
+    if (answer.kind !== 'vector' && answer.kind !== 'scalar') return failure(undefined);
+    return failure(await compareWithRange(query, expectation, time, target));
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     if (!expectation.fail) return failure(`failed: ${message}`);
