@@ -221,6 +221,14 @@ describe('spans', () => {
     const condition = { kind: 'attribute', scope: 'any', name: 'model_version', equals: "m'1" } as const;
     for await (const batch of readers.traces.spans({ ...range, conditions: [condition] })) found.push(...batch);
     expect(found).toEqual([span]);
+    // A list holds what one of its elements is; leaving it out would be an answer that is too small.
+    const listed = { ...span, traceId: 'bb'.repeat(16), attributes: { model_version: ['x', 'y'] } };
+    store.writer.buffer.pushSpan(listed);
+    await store.writer.commit();
+    const elements: Span[] = [];
+    const element = { ...condition, equals: 'y' };
+    for await (const batch of readers.traces.spans({ ...range, conditions: [element] })) elements.push(...batch);
+    expect(elements).toEqual([listed]);
   });
 });
 

@@ -75,7 +75,9 @@ function conditionSql(condition: SpanCondition): string {
       // Attributes are JSON made by JSON.stringify, so a scalar occurs in it as exactly this text. It may also occur
       // deeper in the value of another attribute: storage may return too much.
       const needle = quote(`${JSON.stringify(condition.name)}:${JSON.stringify(condition.equals)}`);
-      const within = (column: string) => `contains(${column}, ${needle})`;
+      // A list matches where one of its elements does, so any list of that name stays in.
+      const list = quote(`${JSON.stringify(condition.name)}:[`);
+      const within = (column: string) => `(contains(${column}, ${needle}) OR contains(${column}, ${list}))`;
       if (condition.scope === 'span') return within('attributes');
       if (condition.scope === 'resource') return within('resource');
       return `(${within('attributes')} OR ${within('resource')})`;
