@@ -454,8 +454,9 @@ function signedNumber(hi: number, lo: number): number {
   return (hi | 0) * TWO_32 + lo;
 }
 
+/** Zigzag on the halves, so that numbers beyond 2^53 are rounded once. */
 function zigzagNumber(hi: number, lo: number): number {
-  const odd = lo & 1;
-  const magnitude = (hi >>> 1) * TWO_32 + (((lo >>> 1) | ((hi & 1) << 31)) >>> 0);
-  return odd === 0 ? magnitude : -magnitude - 1;
+  const mask = -(lo & 1);
+  const low = ((lo >>> 1) | ((hi & 1) << 31)) ^ mask;
+  return signedNumber((hi >>> 1) ^ mask, low >>> 0);
 }

@@ -52,9 +52,9 @@ export interface MetricPoints {
  * How many names and values all label sets of a request may hold together. A point of many attributes and many buckets
  * is small on the wire and huge as series.
  */
-const MAX_LABEL_CELLS = 32_000_000;
+const MAX_LABEL_CELLS = 16_000_000;
 /** How many characters the label sets of all points may hold together; every point repeats what its resource promotes. */
-const MAX_LABEL_CHARACTERS = 512_000_000;
+const MAX_LABEL_CHARACTERS = 256_000_000;
 /** How many different reasons a partial success lists. */
 const MAX_REASONS = 8;
 const SEPARATOR = '\u00ff\u00fd';

@@ -2,7 +2,7 @@ import type { Attributes, Exemplar, Labels } from '../model/index.ts';
 import { labelsFromPairs } from '../model/index.ts';
 import { attributeText, attributeTextOf } from './attributes.ts';
 import type { OtlpExemplar } from './otlp-metrics-shape.ts';
-import { labelName } from './otlp-names.ts';
+import { type LabelNamer, labelName } from './otlp-names.ts';
 import { sortFlatLabels } from './sorted-labels.ts';
 
 /** OpenMetrics allows an exemplar's labels this many characters altogether. */
@@ -34,20 +34,6 @@ function jobOf(resource: Attributes): string | undefined {
   const namespace = attributeTextOf(resource, 'service.namespace');
   if (service === undefined) return undefined;
   return namespace === undefined ? service : `${namespace}/${service}`;
-}
-
-/** Remembers how attribute keys become label names; lives for one translation. */
-export class LabelNamer {
-  readonly #names = new Map<string, string | undefined>();
-
-  name(key: string): string | undefined {
-    const known = this.#names.get(key);
-    if (known !== undefined) return known;
-    const name = labelName(key);
-    // A request of millions of different keys must not fill the memory twice.
-    if (this.#names.size < 10_000) this.#names.set(key, name);
-    return name;
-  }
 }
 
 /**

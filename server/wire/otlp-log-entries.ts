@@ -3,7 +3,7 @@ import { attributeText } from './attributes.ts';
 import { DEFAULT_LOG_OPTIONS, discoverLevel, discoverServiceName, type LogOptions } from './log-discovery.ts';
 import { tooLarge } from './malformed.ts';
 import type { OtlpLogRecord } from './otlp-logs.ts';
-import { labelName } from './otlp-names.ts';
+import { LabelNamer } from './otlp-names.ts';
 import { mergeLabels, sortFlatLabels } from './sorted-labels.ts';
 
 /** Resource attributes that become labels of a stream. Source: grafana/loki pkg/loghttp/push/otlplabels. */
@@ -32,7 +32,7 @@ export const OTLP_INDEX_ATTRIBUTES: ReadonlySet<string> = new Set([
  * How many characters of names, and names and values of structured metadata, the entries of a request may hold together.
  * Every record repeats its resource and every leaf of a map its path, so little on the wire can be much in memory.
  */
-const MAX_NAME_CHARACTERS = 512_000_000;
+const MAX_NAME_CHARACTERS = 128_000_000;
 const MAX_METADATA_CELLS = 16_000_000;
 
 interface StreamOrigin {
@@ -51,7 +51,7 @@ export function toLogEntries(records: readonly OtlpLogRecord[], options: Partial
   const settings = { ...DEFAULT_LOG_OPTIONS, ...options };
   const origins = new Map<Attributes, StreamOrigin>();
   const entries: LogEntry[] = [];
-  const budget: Budget = { characters: 0, cells: 0 };
+  const budget: Budget = { namer: new LabelNamer(), characters: 0, cells: 0 };
   for (const record of records) {
     let origin = origins.get(record.resource);
     if (!origin) {
@@ -123,11 +123,13 @@ function flatten(key: string, value: AttributeValue, into: string[], budget: Bud
   budget.characters += key.length;
   budget.cells += 2;
   checkBudget(budget);
-  const name = labelName(key);
+  const name = budget.namer.name(key);
   if (name !== undefined) into.push(name, attributeText(value));
 }
 
+/** What one translation has used, and the names that it has seen. */
 interface Budget {
+  readonly namer: LabelNamer;
   characters: number;
   cells: number;
 }

@@ -129,3 +129,21 @@ export function labelName(key: string): string | undefined {
   if (name.startsWith('_') && !name.startsWith('__')) return `key${name}`;
   return name;
 }
+
+/** How many keys a namer remembers, and how long they may be: enough for any real request, nothing for a hostile one. */
+const MAX_REMEMBERED_KEYS = 10_000;
+const MAX_REMEMBERED_KEY_LENGTH = 128;
+
+/** Remembers how attribute keys become label names; lives for one translation. */
+export class LabelNamer {
+  readonly #names = new Map<string, string | undefined>();
+
+  /** What `labelName` says. */
+  name(key: string): string | undefined {
+    const known = this.#names.get(key);
+    if (known !== undefined) return known;
+    const name = labelName(key);
+    if (this.#names.size < MAX_REMEMBERED_KEYS && key.length <= MAX_REMEMBERED_KEY_LENGTH) this.#names.set(key, name);
+    return name;
+  }
+}

@@ -1,9 +1,9 @@
 import type { Attributes, MetricType } from '../model/index.ts';
 import { type MetricPoints, MetricPointsBuilder, type SeriesTemporality } from './metric-points.ts';
 import { addExponential, addHistogram, addSummary } from './otlp-histogram-series.ts';
-import { buildPointLabels, IDENTIFYING_ATTRIBUTES, LabelNamer, resourceLabels, toExemplar } from './otlp-labels.ts';
+import { buildPointLabels, IDENTIFYING_ATTRIBUTES, resourceLabels, toExemplar } from './otlp-labels.ts';
 import type { OtlpMetric, OtlpMetrics, OtlpNumberPoint, OtlpPoint, OtlpTemporality } from './otlp-metrics-shape.ts';
-import { metricName, type NamedMetricKind, unitName } from './otlp-names.ts';
+import { LabelNamer, metricName, type NamedMetricKind, unitName } from './otlp-names.ts';
 import { DEFAULT_PROMOTED_ATTRIBUTES } from './otlp-promotion.ts';
 import { labelsOf, quote, type Translation } from './otlp-translation.ts';
 

@@ -1,6 +1,7 @@
 import type { MetricPointsBuilder, PointLabels } from './metric-points.ts';
-import { buildPointLabels, type LabelNamer, type ResourceLabels } from './otlp-labels.ts';
+import { buildPointLabels, type ResourceLabels } from './otlp-labels.ts';
 import type { OtlpPoint } from './otlp-metrics-shape.ts';
+import type { LabelNamer } from './otlp-names.ts';
 
 /** What the translation of one resource needs; handed to the functions for each kind of metric. */
 export interface Translation {
