@@ -18,6 +18,9 @@ export interface Token {
   readonly at: number;
 }
 
+/** Tokens of a query at most: trees of chained operators are as deep as the chain is long, and walks over them recurse. */
+const MAX_TOKENS = 5000;
+
 const SPACE = /(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/)*/y;
 const SCOPE = /(?:(parent)\.)?(?:(span|resource|event|link|instrumentation)\.)?/y;
 const SCOPED_WORD = /(?:span|trace|event|link|instrumentation):[a-zA-Z]+/y;
@@ -39,6 +42,7 @@ export function lexTraceql(text: string): Token[] {
   let at = matchAt(SPACE, text, 0)!.length;
   while (at < text.length) {
     const token = nextToken(text, at);
+    if (tokens.length >= MAX_TOKENS) throw syntaxError(text, at, `query of more than ${MAX_TOKENS} words and signs`);
     tokens.push(token);
     at += token.text.length;
     at += matchAt(SPACE, text, at)!.length;

@@ -138,6 +138,8 @@ function intrinsicConditions(
 ): SpanCondition[] {
   if (field.name === 'span:duration' && (value.kind === 'duration' || value.kind === 'int' || value.kind === 'float')) {
     // Bounds are inclusive, so `>` gives a little more than is wanted.
+    // A bound beyond 64 bits (1e400 is even infinite) is no hint: without one storage leaves nothing out.
+    if (!(Math.abs(value.value) < 9e18)) return [];
     const minNs = BigInt(Math.floor(value.value));
     const maxNs = BigInt(Math.ceil(value.value));
     if (op === '>' || op === '>=') return [{ kind: 'duration', minNs }];

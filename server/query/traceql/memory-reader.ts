@@ -1,0 +1,49 @@
+import type { Span } from '../../model/index.ts';
+import type { SpanCondition, TraceReader } from '../../store/reader.ts';
+
+/**
+ * A trace reader over an array, for tests and conformance scripts: it keeps the promises of `TraceReader`, gives batches
+ * of `batchSpans`, and leaves out what the conditions allow, so that a wrong hint shows.
+ */
+export function createMemoryTraceReader(all: readonly Span[], batchSpans = 3): TraceReader {
+  const newestFirst = [...all].sort((a, b) => (a.startNs > b.startNs ? -1 : a.startNs < b.startNs ? 1 : 0));
+  return {
+    async trace(traceId) {
+      return newestFirst.filter((span) => span.traceId === traceId).reverse();
+    },
+    async *spans({ startNs, endNs, conditions }) {
+      const found = newestFirst.filter(
+        (span) => span.startNs >= startNs && span.startNs < endNs && conditions.every((c) => holds(c, span)),
+      );
+      for (let i = 0; i < found.length; i += batchSpans) yield found.slice(i, i + batchSpans);
+    },
+    async tracesById(traceIds) {
+      return newestFirst.filter((span) => traceIds.includes(span.traceId));
+    },
+  };
+}
+
+function holds(condition: SpanCondition, span: Span): boolean {
+  switch (condition.kind) {
+    case 'name':
+      return span.name === condition.equals;
+    case 'service':
+      return span.serviceName === condition.equals;
+    case 'status':
+      return span.status === condition.equals;
+    case 'span_kind':
+      return span.kind === condition.equals;
+    case 'duration':
+      return (
+        (condition.minNs === undefined || span.durationNs >= condition.minNs) &&
+        (condition.maxNs === undefined || span.durationNs <= condition.maxNs)
+      );
+    case 'attribute': {
+      const { scope, name, equals } = condition;
+      const sources = [scope === 'resource' ? {} : span.attributes, scope === 'span' ? {} : span.resource];
+      return sources.some(
+        (source) => source[name] === equals || (Array.isArray(source[name]) && source[name].includes(equals)),
+      );
+    }
+  }
+}
