@@ -1,5 +1,5 @@
 import type { Span } from '../../model/index.ts';
-import type { SpanCondition, TraceReader } from '../../store/reader.ts';
+import type { SpanCondition, TraceReader } from '../../store/index.ts';
 
 /**
  * A trace reader over an array, for tests and conformance scripts: it keeps the promises of `TraceReader`, gives batches

@@ -1,5 +1,5 @@
 import type { AttributeValue, SpanStatus } from '../../model/index.ts';
-import type { SpanCondition } from '../../store/reader.ts';
+import type { SpanCondition } from '../../store/index.ts';
 import type {
   AttributeField,
   FieldExpr,

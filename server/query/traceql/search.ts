@@ -1,5 +1,5 @@
 import type { Span } from '../../model/index.ts';
-import type { TraceReader } from '../../store/reader.ts';
+import type { TraceReader } from '../../store/index.ts';
 import type { AttributeField, IntrinsicField } from './ast.ts';
 import { cancelledError, invalidQuery, limitError, unsupportedQuery } from './errors.ts';
 import { compilePipeline, type Spanset, wholeTrace } from './evaluate.ts';

@@ -1,5 +1,5 @@
 import type { AttributeValue, Span } from '../../model/index.ts';
-import type { TraceReader } from '../../store/reader.ts';
+import type { TraceReader } from '../../store/index.ts';
 import type { AttributeField, FieldExpr, IntrinsicField } from './ast.ts';
 import { openCursor, peek } from './cursor.ts';
 import { cancelledError, invalidQuery } from './errors.ts';
