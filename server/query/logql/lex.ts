@@ -12,6 +12,9 @@ export interface Token {
   readonly at: number;
 }
 
+/** Tokens of a query at most: trees of chained operators are as deep as the chain is long, and walks over them recurse. */
+const MAX_TOKENS = 5000;
+
 const SPACE = /(?:\s|#[^\n]*)*/y;
 const IDENTIFIER = /[\p{L}_][\p{L}\p{N}_]*/uy;
 const NUMBER = /0[xXoObB][0-9a-fA-F_]*|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/y;
@@ -30,6 +33,7 @@ export function lexLogql(text: string): Token[] {
   let at = matchAt(SPACE, text, 0)!.length;
   while (at < text.length) {
     const token = nextToken(text, at);
+    if (tokens.length >= MAX_TOKENS) throw syntaxError(text, at, `query of more than ${MAX_TOKENS} words and signs`);
     tokens.push(token);
     at += token.text.length;
     at += matchAt(SPACE, text, at)!.length;

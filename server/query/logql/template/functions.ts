@@ -122,7 +122,7 @@ function stringFunctions(): [string, TemplateFunction][] {
 function numberFunctions(): [string, TemplateFunction][] {
   const fold =
     (start: (a: TemplateValue) => number, step: (a: number, b: number) => number) => (args: readonly TemplateValue[]) =>
-      args.map(start).reduce(step);
+      args.map(start).reduce((a, b) => step(a, b));
   const divide = (a: number, b: number) => {
     if (b === 0) throw new TemplateFailure('division by zero');
     return Math.trunc(a / b);
