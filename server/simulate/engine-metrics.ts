@@ -20,7 +20,6 @@ export interface EngineMetrics {
   readonly timePerOutputToken: BucketCounter;
   readonly endToEnd: BucketCounter;
   readonly queueTime: BucketCounter;
-  readonly inferenceTime: BucketCounter;
   readonly prefillTime: BucketCounter;
   readonly decodeTime: BucketCounter;
   readonly promptTokensOfRequest: BucketCounter;
@@ -47,7 +46,6 @@ export function createEngineMetrics(maxModelLength: number, tierCount: number): 
     timePerOutputToken: new BucketCounter(PER_TOKEN),
     endToEnd: new BucketCounter(REQUEST),
     queueTime: new BucketCounter(REQUEST),
-    inferenceTime: new BucketCounter(REQUEST),
     prefillTime: new BucketCounter(REQUEST),
     decodeTime: new BucketCounter(REQUEST),
     promptTokensOfRequest: new BucketCounter(tokens),

@@ -332,7 +332,6 @@ export class Engine {
     const decodeMs = sequence.lastTokenMs - sequence.firstTokenMs;
     metrics.endToEnd.observe((nowMs - sequence.arrivalMs) / 1000);
     metrics.queueTime.observe((sequence.firstScheduledMs - sequence.arrivalMs) / 1000);
-    metrics.inferenceTime.observe((sequence.lastTokenMs - sequence.firstScheduledMs) / 1000);
     metrics.prefillTime.observe((sequence.firstTokenMs - sequence.firstScheduledMs) / 1000);
     metrics.decodeTime.observe(decodeMs / 1000);
     metrics.promptTokensOfRequest.observe(sequence.request.promptTokens);

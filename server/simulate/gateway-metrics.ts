@@ -89,7 +89,10 @@ export class GatewayMetrics {
     const instruments = this.#instruments;
     const outcome = request.outcome!;
     instruments.requests.add(1, labels, 'outcome', outcome);
-    instruments.totalLatency.record((request.endMs - request.arrivalMs) / 1000, { ...bucket, outcome });
+    // How long a request took that gave no answer has nothing to do with its prompt's size, and the label would make half
+    // of all series.
+    const sized = outcome === 'ok' || outcome === 'truncated' ? bucket : labels;
+    instruments.totalLatency.record((request.endMs - request.arrivalMs) / 1000, { ...sized, outcome });
     const retries = request.attempts.filter((attempt) => attempt.retryReason !== undefined);
     for (const attempt of retries) instruments.retries.add(1, labels, 'reason', attempt.retryReason!);
     if (request.policy !== undefined) instruments.guardrails.add(1, labels, 'policy', request.policy);

@@ -15,7 +15,7 @@ export function engineTargetLabels(replica: Replica): Record<string, string> {
   };
 }
 
-/** The metrics of a vLLM process (V1, release 0.30) under the model's name that it serves now. */
+/** The metrics of a vLLM process (V1, release 0.30) that most look at, under the model's name that it serves now. */
 export function exposeVllm(replica: Replica): Exposition {
   const { engine } = replica;
   const out = new Exposition({ ...engineTargetLabels(replica), model_name: replica.model.version, engine: '0' });
@@ -96,11 +96,6 @@ function exposeHistograms(out: Exposition, { engine }: Replica): void {
     'vllm:request_queue_time_seconds',
     'Histogram of time spent in WAITING phase for request.',
     () => engine.metrics.queueTime,
-  );
-  out.histogram(
-    'vllm:request_inference_time_seconds',
-    'Histogram of time spent in RUNNING phase for request.',
-    () => engine.metrics.inferenceTime,
   );
   out.histogram(
     'vllm:request_prefill_time_seconds',
