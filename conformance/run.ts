@@ -1,5 +1,5 @@
-// Runs conformance scripts: npm run conformance [promql] [-- --failures]
-const LANGUAGES = ['promql'] as const;
+// Runs conformance scripts: npm run conformance [promql|logql|traceql] [-- --failures]
+const LANGUAGES = ['promql', 'logql', 'traceql'] as const;
 const [language, ...rest] = process.argv.slice(2);
 const args = language?.startsWith('-') ? [language, ...rest] : rest;
 const wanted = LANGUAGES.filter((name) => language === undefined || language.startsWith('-') || name === language);

@@ -44,7 +44,7 @@ export function unsupportedQuery(position: string, what: string, accepted: strin
 
 /** A limit that a query ran into: which, how much there was, and what to do. */
 export function limitError(what: string, got: string, limit: number, fix: string): BarographError {
-  return new BarographError({ code: 'query_limit', status: 400, where: what, got, accepted: `at most ${limit}`, fix });
+  return new BarographError({ code: 'query_limit', status: 422, where: what, got, accepted: `at most ${limit}`, fix });
 }
 
 /** The query's request went away. */

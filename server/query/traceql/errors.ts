@@ -40,7 +40,7 @@ export function unsupportedQuery(what: string, accepted: string): BarographError
 
 /** A limit that a query ran into. */
 export function limitError(what: string, got: string, limit: number, fix: string): BarographError {
-  return new BarographError({ code: 'query_limit', status: 400, where: what, got, accepted: `at most ${limit}`, fix });
+  return new BarographError({ code: 'query_limit', status: 422, where: what, got, accepted: `at most ${limit}`, fix });
 }
 
 /** The query's request went away. */
