@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { METRICS } from '../model/generated/conventions.ts';
 import { bitsOf, isStale, type LogEntry, labelsToRecord, type Span } from '../model/index.ts';
 import {
   decodeLokiPushJson,
@@ -175,6 +176,16 @@ describe('a backfill of 20 minutes', () => {
     for (const { startMs, timestampMs } of lastPoints(received, 'inference_ttft_seconds_count')) {
       expect(startMs).toBe(NOW - 20 * MINUTE);
       expect(timestampMs).toBe(NOW);
+    }
+  });
+
+  it('ends up with the contract’s names in Prometheus', () => {
+    const names = new Set(
+      received.points.flatMap((batch) => batch.series.map(({ labels }) => labelsToRecord(labels).__name__)),
+    );
+    for (const name of names) {
+      const known = name === 'target_info' || name in METRICS || name.replace(/_(bucket|sum|count)$/, '') in METRICS;
+      expect(known, name).toBe(true);
     }
   });
 
