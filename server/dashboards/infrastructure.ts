@@ -106,7 +106,7 @@ export const INFRASTRUCTURE_ROW: PaneRow = {
     {
       id: 'saturation',
       title: 'Node saturation',
-      description: 'How busy each node’s busiest GPU is, and (dashed) how full the fullest key-value cache.',
+      description: 'How busy each node’s busiest GPU is, and (dashed) how full the fullest key-value cache anywhere.',
       kind: 'lines',
       unit: 'ratio',
       min: 0,
@@ -122,7 +122,7 @@ export const INFRASTRUCTURE_ROW: PaneRow = {
         {
           language: 'promql',
           expr: 'max(inference_kv_cache_usage_ratio or vllm:kv_cache_usage_perc)',
-          legend: 'KV cache',
+          legend: 'KV cache, any node',
           tone: 'quantile-high',
           dashed: true,
         },

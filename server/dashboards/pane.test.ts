@@ -1,7 +1,9 @@
 import { parser as logql } from '@grafana/lezer-logql';
 import { parser as promql } from '@prometheus-io/lezer-promql';
 import { describe, expect, test } from 'vitest';
+import { METRICS, OUTCOMES } from '../model/generated/conventions.ts';
 import { expandQuery } from './expand.ts';
+import { ERROR_OUTCOMES } from './outcomes.ts';
 import { PANE } from './pane.ts';
 
 const panels = [...PANE.rows.flatMap((row) => row.panels), PANE.lane];
@@ -10,6 +12,29 @@ test('ids are unique and can stand in a URL', () => {
   const ids = panels.map((panel) => panel.id);
   expect(new Set(ids).size).toBe(ids.length);
   for (const id of ids) expect(id).toMatch(/^[a-z]+(-[a-z]+)*$/);
+});
+
+test('metrics of the contract are spelled as the contract does', () => {
+  const known = new Set(Object.keys(METRICS));
+  for (const { queries } of panels) {
+    for (const [name] of queries.flatMap(({ expr }) => [...expr.matchAll(/\b(?:inference|gpu)_[a-z_]+(?=\{| or)/g)])) {
+      expect(known).toContain(name.replace(/_bucket$/, ''));
+    }
+  }
+});
+
+test('every outcome is either an error or a reasoned exception', () => {
+  const exceptions = ['ok', 'refused', 'truncated', 'cancelled'];
+  expect([...ERROR_OUTCOMES, ...exceptions].sort()).toEqual([...OUTCOMES].sort());
+});
+
+test('quantiles of classic buckets know where they end', () => {
+  for (const { queries } of panels) {
+    for (const { expr, ceiling } of queries) {
+      const metric = /^histogram_quantile.*?(inference_\w+)_bucket/.exec(expr)?.[1];
+      if (metric) expect(ceiling).toBe(METRICS[metric as keyof typeof METRICS].buckets?.at(-1));
+    }
+  }
 });
 
 test('descriptions are one sentence', () => {

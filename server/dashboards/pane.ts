@@ -1,10 +1,14 @@
+import { METRICS, TOKEN_BUCKETS } from '../model/generated/conventions.ts';
 import { INFRASTRUCTURE_ROW } from './infrastructure.ts';
 import { ERROR_OUTCOMES } from './outcomes.ts';
 import type { Pane, PaneRow } from './panel.ts';
 import { AI_LABELS, ENGINE_LINES } from './panel-parts.ts';
 
 const ERRORS = ERROR_OUTCOMES.join('|');
-const TOKEN_BUCKETS = ['≤128', '≤512', '≤2k', '≤8k', '≤32k', '>32k'];
+// `PURE` lets a browser's bundle, which takes only `expandQuery` from this room, leave these and their tables out.
+const BUCKET_VALUES = /* @__PURE__ */ TOKEN_BUCKETS.map((bucket) => bucket.value);
+const TTFT_CEILING = /* @__PURE__ */ METRICS.inference_ttft_seconds.buckets?.at(-1);
+const LATENCY_CEILING = /* @__PURE__ */ METRICS.inference_total_latency_seconds.buckets?.at(-1);
 
 const TRACES = { title: 'Slowest requests', kind: 'traces', expr: '{ name = "gateway" }' } as const;
 const FAILED = { title: 'Failed requests', kind: 'traces', expr: '{ status = error }' } as const;
@@ -42,9 +46,9 @@ const HEALTH_ROW: PaneRow = {
       unit: 'seconds',
       min: 0,
       queries: [
-        { language: 'promql', expr: ttftQuantile(0.5), legend: 'p50', tone: 'quantile-low' },
-        { language: 'promql', expr: ttftQuantile(0.95), legend: 'p95', tone: 'quantile-mid' },
-        { language: 'promql', expr: ttftQuantile(0.99), legend: 'p99', tone: 'quantile-high' },
+        { language: 'promql', expr: ttftQuantile(0.5), legend: 'p50', tone: 'quantile-low', ceiling: TTFT_CEILING },
+        { language: 'promql', expr: ttftQuantile(0.95), legend: 'p95', tone: 'quantile-mid', ceiling: TTFT_CEILING },
+        { language: 'promql', expr: ttftQuantile(0.99), legend: 'p99', tone: 'quantile-high', ceiling: TTFT_CEILING },
       ],
       labels: AI_LABELS,
       links: [TRACES, EVENTS],
@@ -63,12 +67,14 @@ const HEALTH_ROW: PaneRow = {
           expr: 'histogram_quantile(0.95, sum by (le) (rate(inference_total_latency_seconds_bucket{$filters}[$__rate_interval])))',
           legend: 'all',
           tone: 'quantile-high',
+          ceiling: LATENCY_CEILING,
         },
         {
           language: 'promql',
           expr: 'histogram_quantile(0.95, sum by (le, model_version) (rate(inference_total_latency_seconds_bucket{model_version!="",$filters}[$__rate_interval])))',
           legend: '{{model_version}}',
           colorBy: 'model_version',
+          ceiling: LATENCY_CEILING,
         },
       ],
       labels: AI_LABELS,
@@ -167,7 +173,8 @@ const BEHAVIOUR_ROW: PaneRow = {
           expr: 'histogram_quantile(0.95, sum by (le, token_bucket) (rate(inference_total_latency_seconds_bucket{token_bucket!="",$filters}[$__rate_interval])))',
           legend: '{{token_bucket}}',
           colorBy: 'token_bucket',
-          order: TOKEN_BUCKETS,
+          order: BUCKET_VALUES,
+          ceiling: LATENCY_CEILING,
         },
       ],
       labels: AI_LABELS,

@@ -39,6 +39,11 @@ export interface PanelQuery {
   readonly colorBy?: string;
   /** Values of `colorBy` that have an order: the legend follows it, and colours run from light to strong. */
   readonly order?: readonly string[];
+  /**
+   * The largest value that the query can give, where it has one: a quantile of classic buckets ends at their last finite
+   * bound, so that a value equal to it means "at least that".
+   */
+  readonly ceiling?: number;
   /** Drawn dashed and without a fill: a limit or a side measure. */
   readonly dashed?: boolean;
 }

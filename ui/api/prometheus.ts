@@ -39,17 +39,22 @@ export async function queryRange(
   return readMatrix(await queue.get(url, signal));
 }
 
-/** The values of a label among the series of the pane's metrics in a range of seconds, sorted. */
+/** The contract's metrics and engines' own; labels of exporters and of the server itself would be noise in a filter. */
+const AI_SERIES = '{__name__=~"inference_.*|vllm:.*"}';
+const GPU_SERIES = '{__name__=~"gpu_.*|DCGM_.*"}';
+
+/** The values of a label among the pane's series in a range of seconds, sorted; of GPUs' series too where `withGpus`. */
 export async function labelValues(
   queue: RequestQueue,
   label: string,
   startS: number,
   endS: number,
+  withGpus: boolean,
   signal?: AbortSignal,
 ): Promise<string[]> {
   const params = new URLSearchParams({ start: String(startS), end: String(endS) });
-  // Labels of the server's own metrics and of exporters would only be noise in a filter.
-  for (const match of ['{__name__=~"inference_.*|vllm:.*|gpu_.*|DCGM_.*"}']) params.append('match[]', match);
+  params.append('match[]', AI_SERIES);
+  if (withGpus) params.append('match[]', GPU_SERIES);
   const body = (await queue.get(`/api/v1/label/${encodeURIComponent(label)}/values?${params}`, signal)) as Envelope;
   return Array.isArray(body.data) ? body.data.filter((value): value is string => typeof value === 'string') : [];
 }

@@ -6,11 +6,13 @@ import { Popover } from './Popover.tsx';
 
 interface FilterPickerProps {
   readonly label: string;
+  /** Whether GPUs' series carry the label in its own sense. */
+  readonly ofGpus: boolean;
   readonly window: TimeWindow;
 }
 
 /** A button that says what a label is filtered by, and a sheet to choose from its values. */
-export function FilterPicker({ label, window }: FilterPickerProps) {
+export function FilterPicker({ label, ofGpus, window }: FilterPickerProps) {
   const { filters } = useView();
   const [open, setOpen] = useState(false);
   const close = useCallback(() => setOpen(false), []);
@@ -33,7 +35,7 @@ export function FilterPicker({ label, window }: FilterPickerProps) {
       </button>
       {open ? (
         <Popover label={`Filter by ${label}`} onClose={close}>
-          <FilterValues label={label} window={window} chosen={chosen} />
+          <FilterValues label={label} ofGpus={ofGpus} window={window} chosen={chosen} />
         </Popover>
       ) : null}
     </div>
@@ -47,13 +49,13 @@ interface FilterValuesProps extends FilterPickerProps {
 /** From this many values on there is a box to search them. */
 const SEARCH_FROM = 9;
 
-function FilterValues({ label, window, chosen }: FilterValuesProps) {
+function FilterValues({ label, ofGpus, window, chosen }: FilterValuesProps) {
   const { queue, view, colors } = useServices();
   const [search, setSearch] = useState('');
   // The range at opening is enough; a list that changes under the pointer would be worse than one 5 s old.
   const [{ fromSeconds, toSeconds }] = useState(window);
   const loaded = useLoaded(label, (signal) =>
-    labelValues(queue, label, Math.floor(fromSeconds), Math.ceil(toSeconds), signal),
+    labelValues(queue, label, Math.floor(fromSeconds), Math.ceil(toSeconds), ofGpus, signal),
   );
   if (loaded.kind === 'loading') return <p className="popover-note">Loading…</p>;
   if (loaded.kind === 'failed') {

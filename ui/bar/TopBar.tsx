@@ -18,6 +18,7 @@ interface TopBarProps {
 export function TopBar({ pane, window, live, held, help }: TopBarProps) {
   const { view: store } = useServices();
   const view = useView();
+  const panels = pane.rows.flatMap((row) => row.panels);
   const filtered = Object.values(view.filters).some((values) => values && values.length > 0);
   return (
     <header className="bar">
@@ -29,7 +30,12 @@ export function TopBar({ pane, window, live, held, help }: TopBarProps) {
       </h1>
       <fieldset className="bar-filters" aria-label="Filters">
         {pane.filterLabels.map((label) => (
-          <FilterPicker key={label} label={label} window={window} />
+          <FilterPicker
+            key={label}
+            label={label}
+            ofGpus={panels.every((panel) => panel.labels.includes(label))}
+            window={window}
+          />
         ))}
         {filtered ? (
           <button type="button" className="button quiet" onClick={() => store.change({ filters: {} }, true)}>

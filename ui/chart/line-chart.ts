@@ -98,7 +98,7 @@ export function linearRange(
 ): [number, number] {
   if (min === null || max === null) return [panel.min ?? 0, panel.max ?? 1];
   const low = panel.min ?? min - (max - min || Math.abs(max) || 1) * 0.15;
-  const high = panel.max ?? max + (max - low || Math.abs(max) || 1) * 0.12;
+  const high = panel.max ?? max + (max - low || Math.abs(max)) * 0.12;
   // A flat zero still needs an axis; an error rate of nothing reads best against one per cent.
   return high > low ? [low, high] : [low, low + (panel.unit === 'ratio' ? 0.01 : 1)];
 }

@@ -51,7 +51,11 @@ export function formatTicks(ticks: readonly number[], unit: PanelUnit): string[]
     case 'tokens':
     case 'tokens_per_second':
     case 'count':
-      return ticks.map((t) => formatCount(t).replace(/\.0+(?=\D|$)/, ''));
+      return ticks.map((t) =>
+        formatCount(t)
+          .replace(/(\.\d*?)0+(?=\D|$)/, '$1')
+          .replace(/\.(?=\D|$)/, ''),
+      );
   }
 }
 

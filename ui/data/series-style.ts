@@ -10,6 +10,8 @@ export interface StyledSeries {
   readonly dashed: boolean;
   readonly emphasis: boolean;
   readonly scale: 'left' | 'right';
+  /** A value that means "at least that". */
+  readonly ceiling: number | undefined;
 }
 
 /** Slots of the categorical palette in `tokens.css`. */
@@ -112,6 +114,7 @@ function styleOne(query: PanelQuery, series: FrameSeries, registry: ColorRegistr
     dashed: query.dashed ?? false,
     emphasis: query.tone === 'quantile-high' || query.tone === 'error',
     scale: query.scale ?? 'left',
+    ceiling: query.ceiling,
   };
 }
 

@@ -17,7 +17,9 @@ interface MomentDrawerProps {
 }
 
 const MOST_LINES = 200;
-const MOST_TRACES = 20;
+/** A search gives the newest; the slowest are picked of these. */
+const MOST_TRACES = 100;
+const SHOWN_TRACES = 20;
 
 /** The logs and traces around a moment, under the same filters; what the clicked panel looks for first stands first. */
 export function MomentDrawer({ pane, moment, stepSeconds, onClose }: MomentDrawerProps) {
@@ -67,10 +69,10 @@ function Traces({ link, range, filters }: Omit<LinkSectionProps, 'pane'> & { rea
   const loaded = useLoaded(`${expr} ${range.startS}`, (signal) =>
     searchTraces(queue, expr, { ...range, limit: MOST_TRACES }, signal),
   );
-  const count = loaded.kind === 'ready' ? countText(loaded.value.length, MOST_TRACES) : '';
+  const count = loaded.kind === 'ready' ? traceCount(loaded.value.length) : '';
   return (
     <Section title={link.title} count={count} loaded={loaded} empty="No trace matches in these seconds." query={expr}>
-      {(traces) => <TraceList traces={traces} />}
+      {(traces) => <TraceList traces={traces} most={SHOWN_TRACES} />}
     </Section>
   );
 }
@@ -93,6 +95,11 @@ function Logs({ link, range, filters, pane }: LinkSectionProps & { readonly filt
       {(lines) => <LogList lines={lines} />}
     </Section>
   );
+}
+
+function traceCount(found: number): string {
+  if (found <= SHOWN_TRACES) return String(found);
+  return `${SHOWN_TRACES} of ${found >= MOST_TRACES ? `the newest ${MOST_TRACES}` : found}`;
 }
 
 function countText(count: number, most: number): string {

@@ -5,9 +5,9 @@ import { StageBar } from '../trace/StageBar.tsx';
 import { stageTitle } from '../trace/stages.ts';
 import { buildWaterfall } from '../trace/waterfall.ts';
 
-/** Traces, slowest first, each with what its time went into. */
-export function TraceList({ traces }: { readonly traces: readonly TraceSummary[] }) {
-  const slowest = [...traces].sort((a, b) => b.durationMs - a.durationMs);
+/** The slowest traces, no more than `most`, each with what its time went into. */
+export function TraceList({ traces, most }: { readonly traces: readonly TraceSummary[]; readonly most: number }) {
+  const slowest = [...traces].sort((a, b) => b.durationMs - a.durationMs).slice(0, most);
   const longestMs = Math.max(1, slowest[0]?.durationMs ?? 1);
   return (
     <ol className="trace-list">

@@ -58,9 +58,18 @@ export function readLogLine(line: LogLine, index: number): ShownLine {
     text: event ?? (record ? '' : line.line),
     prose: !record,
     fields,
-    labels: line.labels,
+    labels: ownLabels(line.labels, record),
     traceId: traceId && /^[0-9a-f]{32}$/.test(traceId) ? traceId : undefined,
   };
+}
+
+/** Labels that say more than the fields: parsing gives a field's name the suffix `_extracted` where a label has it too. */
+function ownLabels(labels: LogLine['labels'], record: Record<string, unknown> | undefined): Record<string, string> {
+  const own = Object.entries(labels).filter(([name, value]) => {
+    const parsed = name.endsWith('_extracted') && labels[name.slice(0, -'_extracted'.length)] === value;
+    return !parsed && String(record?.[name] ?? '') !== value;
+  });
+  return Object.fromEntries(own);
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

@@ -61,7 +61,7 @@ export function LineLegend({ panel, frame, series, leftOut, only, onOnly, theme 
             />
             <span className="legend-name">{shortName(one.name)}</span>
             <span className="legend-value">
-              {formatValue(at === undefined ? latest(values) : values[at], panel.unit)}
+              {valueText(at === undefined ? latest(values) : values[at], one, panel)}
             </span>
           </button>
         );
@@ -69,6 +69,11 @@ export function LineLegend({ panel, frame, series, leftOut, only, onOnly, theme 
       {leftOut > 0 ? <span className="note">{leftOut} lower ones not drawn</span> : null}
     </LegendBox>
   );
+}
+
+/** A value for the legend; one at the end of what its query can tell says so. */
+function valueText(value: number, styled: StyledSeries, panel: Panel): string {
+  return `${value === styled.ceiling ? '≥\u202f' : ''}${formatValue(value, panel.unit)}`;
 }
 
 /** Every GPU of a fleet is NVIDIA's or none is, so that the maker only takes room; the title has the whole name. */

@@ -150,7 +150,6 @@ function Row({ row, index, selected, trace, onSelect }: RowProps) {
       className="span"
       role="option"
       aria-selected={selected}
-      data-failed={span.failed ? '' : undefined}
       data-derived={row.derived ? '' : undefined}
       tabIndex={-1}
       onClick={() => onSelect(index)}
@@ -158,6 +157,7 @@ function Row({ row, index, selected, trace, onSelect }: RowProps) {
       <span className="span-name" style={{ paddingLeft: 8 + row.depth * 14 }}>
         <i style={{ background: `var(--stage-${row.stage})` }} />
         {span.name}
+        {span.failed ? <em className="failed">error</em> : null}
         <span className="note">{row.depth === 0 ? span.service : ''}</span>
       </span>
       <span className="span-track">
