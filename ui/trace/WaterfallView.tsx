@@ -14,7 +14,7 @@ const OVERSCAN_ROWS = 8;
 /** Spans as bars on one time axis. */
 export function WaterfallView({ trace }: { readonly trace: Trace }) {
   const waterfall = useMemo(() => buildWaterfall(trace), [trace]);
-  const [selected, setSelected] = useState(0);
+  const [selected, setSelected] = useState(() => bottleneckRow(waterfall));
   const row = waterfall.rows[Math.min(selected, waterfall.rows.length - 1)];
   return (
     <div className="waterfall">
@@ -26,12 +26,21 @@ export function WaterfallView({ trace }: { readonly trace: Trace }) {
   );
 }
 
+/** The row that took most of the time within the stage that did: what somebody who opens a trace wants to see first. */
+function bottleneckRow({ rows, stages }: Waterfall): number {
+  let best = 0;
+  rows.forEach((row, i) => {
+    if (row.stage === stages[0].stage && (rows[best].stage !== row.stage || row.selfNs > rows[best].selfNs)) best = i;
+  });
+  return best;
+}
+
 function Bottleneck({ waterfall }: { readonly waterfall: Waterfall }) {
   const [first] = waterfall.stages;
   return (
     <div className="bottleneck">
       <p>
-        <b style={{ color: `var(--stage-${first.stage})` }}>{stageTitle(first.stage)}</b> took most of the time:{' '}
+        <b style={{ color: `var(--stage-${first.stage})` }}>{stageTitle(first.stage)}</b> took the largest part:{' '}
         {formatSeconds(first.selfNs / 1e9)}, {Math.round(first.share * 100)} %
       </p>
       <StageBar stages={waterfall.stages} />
