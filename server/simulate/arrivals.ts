@@ -95,6 +95,8 @@ function startPoisson(options: ArrivalsOptions): void {
   const { random, events, fleet } = options;
   const baseRate = fleet.requestsPerSecond * options.rate;
   const ceiling = baseRate * (1 + DAILY_SWING) * BURST_FACTOR;
+  const weights = fleet.regions.map((region) => region.weight);
+  const classWeights = PROMPT_CLASSES.map((name) => CLASSES[name].weight);
   let burstEndMs = 0;
   let nextBurstMs = events.nowMs + random.exponential(BURST_EVERY_S * 1000);
   const next = (nowMs: number): void => {
@@ -103,11 +105,15 @@ function startPoisson(options: ArrivalsOptions): void {
         burstEndMs = at + random.exponential(BURST_LASTS_S * 1000);
         nextBurstMs = burstEndMs + random.exponential(BURST_EVERY_S * 1000);
       }
-      const weights = fleet.regions.map((region) => region.weight * dailyFactor(region.name, at));
-      const total = weights.reduce((sum, weight) => sum + weight, 0);
+      let total = 0;
+      for (let i = 0; i < weights.length; i++) {
+        const { name, weight } = fleet.regions[i];
+        weights[i] = weight * dailyFactor(name, at);
+        total += weights[i];
+      }
       const factor = total * (at < burstEndMs ? BURST_FACTOR : 1);
       if (random.chance((baseRate * factor) / ceiling)) {
-        const promptClass = PROMPT_CLASSES[random.weighted(PROMPT_CLASSES.map((name) => CLASSES[name].weight))];
+        const promptClass = PROMPT_CLASSES[random.weighted(classWeights)];
         const region = fleet.regions[random.weighted(weights)].name;
         options.onArrival({ ...draw(random, promptClass), region }, at);
       }

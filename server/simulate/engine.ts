@@ -60,13 +60,11 @@ export class Engine {
   readonly #listener: EngineListener;
   readonly #work: Work = { busyMs: 0, flops: 0, bytes: 0, promptTokens: 0, generatedTokens: 0 };
   readonly #tierCounts: number[];
-  readonly #finishIteration = (nowMs: number): void => {
-    this.#applyIteration(nowMs);
-    this.#begin(nowMs);
-  };
+  readonly #batch: Batch = { budget: 0, prefillTokens: 0, prefillPairs: 0, decodes: 0, keyValueTokens: 0 };
   #iterating = false;
-  /** Counts processes, so that an iteration of one that died is ignored. */
-  #process = 0;
+  /** Ends the iteration under way; another function for each process, so that an iteration of a dead one ends nothing. */
+  #endIteration: (nowMs: number) => void = () => {};
+  #startIterating: (nowMs: number) => void = () => {};
 
   constructor(
     config: EngineConfig,
@@ -92,6 +90,7 @@ export class Engine {
     this.#random = parts.random;
     this.#listener = parts.listener;
     this.#tierCounts = new Array(config.tierCount).fill(0);
+    this.#renewProcess();
   }
 
   /** Hands in a request; the listener hears of it only when it was accepted. */
@@ -106,7 +105,7 @@ export class Engine {
     if (!this.#iterating) {
       // Planned rather than run: the caller's own action isn't over, and iterations would move time past it.
       this.#iterating = true;
-      this.#plan(nowMs, (at) => this.#begin(at));
+      this.#events.at(nowMs, this.#startIterating);
     }
     return { admission: 'accepted', sequence };
   }
@@ -120,8 +119,7 @@ export class Engine {
   /** The process dies: every request is lost, the cache is empty, and nothing is served until `restart`. */
   crash(nowMs: number): void {
     this.serving = false;
-    this.#process++;
-    this.#iterating = false;
+    this.#renewProcess();
     for (const sequence of [...this.running, ...this.waiting]) this.#end(sequence, 'error', nowMs);
   }
 
@@ -129,8 +127,7 @@ export class Engine {
   restart(cost: IterationCost): void {
     if (this.running.length + this.waiting.length > 0)
       throw new Error('BUG: an engine was restarted with requests in it');
-    this.#process++;
-    this.#iterating = false;
+    this.#renewProcess();
     this.cost = cost;
     this.metrics = createEngineMetrics(this.config.maxModelLength, this.config.tierCount);
     this.serving = true;
@@ -152,7 +149,7 @@ export class Engine {
     let endMs = this.#startIteration(nowMs);
     while (endMs >= 0) {
       if (!this.#events.tryAdvance(endMs)) {
-        this.#plan(endMs, this.#finishIteration);
+        this.#events.at(endMs, this.#endIteration);
         return;
       }
       this.#applyIteration(endMs);
@@ -160,12 +157,19 @@ export class Engine {
     }
   }
 
-  /** Plans an action of this process; it is forgotten if the process dies before. */
-  #plan(timeMs: number, action: (nowMs: number) => void): void {
-    const process = this.#process;
-    this.#events.at(timeMs, (at) => {
-      if (process === this.#process) action(at);
-    });
+  /** Makes whatever was planned for the process so far do nothing. */
+  #renewProcess(): void {
+    const start = (nowMs: number): void => {
+      if (this.#startIterating === start) this.#begin(nowMs);
+    };
+    const end = (nowMs: number): void => {
+      if (this.#endIteration !== end) return;
+      this.#applyIteration(nowMs);
+      this.#begin(nowMs);
+    };
+    this.#startIterating = start;
+    this.#endIteration = end;
+    this.#iterating = false;
   }
 
   /**
@@ -173,49 +177,62 @@ export class Engine {
    * @returns When it ends, or −1 where there is nothing to do.
    */
   #startIteration(nowMs: number): number {
-    let budget = this.config.maxNumBatchedTokens;
-    let prefillTokens = 0;
-    let prefillPairs = 0;
-    let decodes = 0;
-    let keyValueTokens = 0;
-    let preempted = false;
-    const take = (sequence: Sequence, tokens: number): void => {
-      sequence.scheduledTokens = tokens;
-      budget -= tokens;
-      const before = sequence.computedTokens;
-      if (tokens === 1 && sequence.generatedTokens > 0) {
-        decodes++;
-        keyValueTokens += before + 1;
-      } else {
-        prefillTokens += tokens;
-        prefillPairs += tokens * (before + tokens / 2);
-      }
-    };
-    for (let i = 0; i < this.running.length && budget > 0; i++) {
-      const sequence = this.running[i];
-      const tokens = Math.min(remainingTokens(sequence), budget);
-      let fits = this.cache.grow(sequence, sequence.computedTokens + tokens);
-      while (!fits && this.running.length > i + 1) {
-        this.#preempt(this.running.pop()!);
-        preempted = true;
-        fits = this.cache.grow(sequence, sequence.computedTokens + tokens);
-      }
-      if (!fits) {
-        this.running.pop();
-        this.#preempt(sequence);
-        preempted = true;
-        break;
-      }
-      take(sequence, tokens);
+    const batch = this.#batch;
+    batch.budget = this.config.maxNumBatchedTokens;
+    batch.prefillTokens = 0;
+    batch.prefillPairs = 0;
+    batch.decodes = 0;
+    batch.keyValueTokens = 0;
+    if (this.#continueRunning(batch)) this.#admitWaiting(batch, nowMs);
+    const tokens = batch.prefillTokens + batch.decodes;
+    if (tokens === 0) {
+      this.#iterating = false;
+      return -1;
     }
-    while (!preempted && budget > 0 && this.waiting.length > 0 && this.running.length < this.config.maxNumSeqs) {
+    const jitter = 0.97 + 0.06 * this.#random.next();
+    const { cost } = this;
+    const { prefillTokens, prefillPairs, decodes, keyValueTokens } = batch;
+    const ms = jitter * iterationMs(cost, prefillTokens, prefillPairs, decodes, keyValueTokens, this.clock);
+    this.metrics.iterationTokens.observe(tokens);
+    this.#work.busyMs += ms;
+    this.#work.flops += tokens * cost.flopsPerToken + prefillPairs * cost.flopsPerPair;
+    this.#work.bytes += cost.weightsBytes + keyValueTokens * cost.keyValueBytesPerToken;
+    return nowMs + ms;
+  }
+
+  /**
+   * Gives each running sequence its next token, or the next chunk of its prompt; where blocks run out, the sequences
+   * that came last lose theirs.
+   * @returns Whether nobody was preempted, so that others may come in.
+   */
+  #continueRunning(batch: Batch): boolean {
+    const { running, cache } = this;
+    let preempted = false;
+    for (let i = 0; i < running.length && batch.budget > 0; i++) {
+      const sequence = running[i];
+      const tokens = Math.min(remainingTokens(sequence), batch.budget);
+      let fits = cache.grow(sequence, sequence.computedTokens + tokens);
+      while (!fits) {
+        preempted = true;
+        const last = running.pop()!;
+        this.#preempt(last);
+        if (last === sequence) return false;
+        fits = cache.grow(sequence, sequence.computedTokens + tokens);
+      }
+      schedule(batch, sequence, tokens);
+    }
+    return !preempted;
+  }
+
+  #admitWaiting(batch: Batch, nowMs: number): void {
+    while (batch.budget > 0 && this.waiting.length > 0 && this.running.length < this.config.maxNumSeqs) {
       const sequence = this.waiting[0];
       this.#reusePrefix(sequence, nowMs);
-      const tokens = Math.min(remainingTokens(sequence), budget);
+      const tokens = Math.min(remainingTokens(sequence), batch.budget);
       if (!this.cache.grow(sequence, sequence.computedTokens + tokens)) {
         this.cache.release(sequence);
         sequence.computedTokens = 0;
-        break;
+        return;
       }
       this.waiting.shift();
       sequence.state = 'running';
@@ -225,19 +242,8 @@ export class Engine {
         this.metrics.prefixHits += sequence.cachedTokens;
       }
       this.running.push(sequence);
-      take(sequence, tokens);
+      schedule(batch, sequence, tokens);
     }
-    if (prefillTokens + decodes === 0) {
-      this.#iterating = false;
-      return -1;
-    }
-    const jitter = 0.97 + 0.06 * this.#random.next();
-    const ms = jitter * iterationMs(this.cost, prefillTokens, prefillPairs, decodes, keyValueTokens, this.clock);
-    this.metrics.iterationTokens.observe(prefillTokens + decodes);
-    this.#work.busyMs += ms;
-    this.#work.flops += (prefillTokens + decodes) * this.cost.flopsPerToken + prefillPairs * this.cost.flopsPerPair;
-    this.#work.bytes += this.cost.weightsBytes + keyValueTokens * this.cost.keyValueBytesPerToken;
-    return nowMs + ms;
   }
 
   /** What an iteration leaves behind: tokens, first tokens, ends. */
@@ -245,10 +251,11 @@ export class Engine {
     let commonGap = -1;
     let commonCount = 0;
     this.#tierCounts.fill(0);
-    const batch = this.running.slice();
-    for (const sequence of batch) {
-      // Aborted while the iteration ran, or without a part in it.
-      if (sequence.state !== 'running' || sequence.scheduledTokens === 0) continue;
+    const { running } = this;
+    for (let i = 0; i < running.length; i++) {
+      const sequence = running[i];
+      // Without a part in it, because the budget was used up.
+      if (sequence.scheduledTokens === 0) continue;
       sequence.computedTokens += sequence.scheduledTokens;
       if (sequence.generatedTokens === 0) this.#work.promptTokens += sequence.scheduledTokens;
       sequence.scheduledTokens = 0;
@@ -276,6 +283,8 @@ export class Engine {
       sequence.lastTokenMs = nowMs;
       if (sequence.generatedTokens >= sequence.targetTokens) {
         this.#end(sequence, sequence.request.naturalTokens > sequence.request.maxTokens ? 'length' : 'stop', nowMs);
+        // The next one has moved into its place. Nobody else leaves meanwhile: whoever hears of an end only plans events.
+        i--;
       }
     }
     if (commonCount > 0) {
@@ -340,6 +349,30 @@ export class Engine {
     metrics.timePerOutputToken.observe(
       sequence.generatedTokens > 1 ? decodeMs / 1000 / (sequence.generatedTokens - 1) : 0,
     );
+  }
+}
+
+/** What an iteration computes, while it is put together. */
+interface Batch {
+  /** Tokens that still fit. */
+  budget: number;
+  prefillTokens: number;
+  /** Sum over prompt tokens of the tokens before each. */
+  prefillPairs: number;
+  decodes: number;
+  keyValueTokens: number;
+}
+
+function schedule(batch: Batch, sequence: Sequence, tokens: number): void {
+  sequence.scheduledTokens = tokens;
+  batch.budget -= tokens;
+  const before = sequence.computedTokens;
+  if (tokens === 1 && sequence.generatedTokens > 0) {
+    batch.decodes++;
+    batch.keyValueTokens += before + 1;
+  } else {
+    batch.prefillTokens += tokens;
+    batch.prefillPairs += tokens * (before + tokens / 2);
   }
 }
 
