@@ -1,4 +1,5 @@
 import type { Value } from './field.ts';
+import type { TraceMetricsResult } from './metrics.ts';
 import type { FoundAttribute, FoundSpanset, FoundTrace, TraceSearchResult } from './search.ts';
 import type { TagScope, TagValue } from './tags.ts';
 
@@ -64,6 +65,26 @@ function encodeValue(value: Value): object {
   if (value === undefined) return { stringValue: 'nil' };
   if (Array.isArray(value)) return { arrayValue: { values: (value as readonly Value[]).map(encodeValue) } };
   return { stringValue: (value as { keyword: string }).keyword };
+}
+
+/** The body of `/api/metrics/query_range`; samples without a value are left out. */
+export function encodeTempoMetrics(result: TraceMetricsResult): Uint8Array {
+  const series = result.series.map(({ labels, values }) => ({
+    labels: labels.map(encodeAttribute),
+    samples: [...values].flatMap((value, k) =>
+      Number.isFinite(value) ? [{ timestampMs: String(result.timestampsMs[k]), value }] : [],
+    ),
+    exemplars: [],
+  }));
+  return json({ series, metrics: { inspectedSpans: String(result.inspectedSpans), completedJobs: 1, totalJobs: 1 } });
+}
+
+/** The body of `/api/metrics/query`, of a result with one sample; no other fields, since its reader is strict. */
+export function encodeTempoInstant(result: TraceMetricsResult): Uint8Array {
+  const series = result.series.filter(({ values }) => Number.isFinite(values[0]));
+  return json({
+    series: series.map(({ labels, values }) => ({ labels: labels.map(encodeAttribute), value: values[0] })),
+  });
 }
 
 /** The body of `/api/v2/search/tags`. */

@@ -1,7 +1,7 @@
 import type { Span } from '../../model/index.ts';
+import { calculate } from './arithmetic.ts';
 import type { Pipeline, Relation, ScalarExpr, SpansetExpr, SpansetOp, Stage } from './ast.ts';
 import { compareValues, compileField, compileTest, type Value } from './field.ts';
-import { calculate } from './parse.ts';
 import { printField } from './print.ts';
 import type { TraceView } from './trace-view.ts';
 

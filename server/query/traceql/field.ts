@@ -1,8 +1,8 @@
 import { type AttributeValue, compileRegex, type Span, type SpanKind, type SpanStatus } from '../../model/index.ts';
+import { calculate } from './arithmetic.ts';
 import type { ArithmeticOp, AttributeField, CompareOp, FieldExpr, Intrinsic, Static } from './ast.ts';
 import { assertNever } from './ast.ts';
 import { unsupportedQuery } from './errors.ts';
-import { calculate } from './parse.ts';
 import type { TraceView } from './trace-view.ts';
 
 /** Status and kind are values of their own, so that the text "error" in an attribute isn't the status `error`. */

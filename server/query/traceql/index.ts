@@ -1,15 +1,18 @@
 // TraceQL: text → tree → checked → plan → traces → Tempo's JSON.
 // In: a query, its time range, and a reader of spans.
-// Out: found traces with the spans that matched; names and values of attributes; bodies for Tempo's routes.
+// Out: found traces with the spans that matched; numbers over time; names and values of attributes; bodies for Tempo's routes.
 // Never: a wrong answer for what it doesn't know (it says so), content in an error, memory without a limit.
 export type { TraceqlExpr } from './ast.ts';
 export {
+  encodeTempoInstant,
+  encodeTempoMetrics,
   encodeTempoSearch,
   encodeTempoTags,
   encodeTempoTagsV1,
   encodeTempoTagValues,
   encodeTempoTagValuesV1,
 } from './encode.ts';
+export { queryTraceMetrics, type TraceMetricsParams, type TraceMetricsResult, type TraceSeries } from './metrics.ts';
 export { parseTraceql } from './parse.ts';
 export { printTraceql } from './print.ts';
 export {

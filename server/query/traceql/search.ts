@@ -1,13 +1,14 @@
 import type { Span } from '../../model/index.ts';
 import type { TraceReader } from '../../store/index.ts';
 import type { AttributeField, IntrinsicField } from './ast.ts';
-import { cancelledError, invalidQuery, limitError, unsupportedQuery } from './errors.ts';
+import { candidateTraces, type Scan } from './candidates.ts';
+import { invalidQuery, limitError, unsupportedQuery } from './errors.ts';
 import { compilePipeline, type Spanset, wholeTrace } from './evaluate.ts';
-import { compileField, compileTest, type Value } from './field.ts';
+import { compileField, type Value } from './field.ts';
 import { parseTraceql } from './parse.ts';
 import { planSearch, printSearchPlan, type SearchPlan } from './plan.ts';
 import { printField } from './print.ts';
-import { TraceView } from './trace-view.ts';
+import type { TraceView } from './trace-view.ts';
 
 /** What a search is asked over. */
 export interface TraceSearchParams {
@@ -63,10 +64,8 @@ export interface TraceSearchResult {
 }
 
 const MAX_LIMIT = 1000;
-/** Candidates that one search looks at; a query that needs more is told to narrow down, not cut short silently. */
-const MAX_CANDIDATES = 100_000;
-/** Traces loaded at a time; a trace may have tens of thousands of spans. */
-const CHUNK = 16;
+/** Traces loaded at a time. */
+const GROUP = 16;
 /** What Tempo shows where a trace's root isn't there. */
 const NO_ROOT = '<root span not yet received>';
 
@@ -91,43 +90,16 @@ export async function searchTraceql(
   }
   const plan = planSearch(expr.pipeline);
   const run = compilePipeline(expr.pipeline);
-  const tests = plan.seeds.map(compileTest);
   const show = compileShown(plan);
-  const seen = new Set<string>();
   const traces: FoundTrace[] = [];
-  let pending: string[] = [];
-  let inspectedSpans = 0;
-  const drain = async () => {
-    for (const trace of viewTraces(await reader.tracesById(pending), pending)) {
-      const sets = run(trace, wholeTrace(trace));
-      if (sets.length > 0 && traces.length < limit) traces.push(foundTrace(trace, sets, shownSpans, show));
-    }
-    pending = [];
-  };
-  const request = { startNs: params.startNs, endNs: params.endNs, conditions: plan.conditions };
-  if (params.signal?.aborted) throw cancelledError();
-  search: for await (const batch of reader.spans(request, params.signal)) {
-    if (params.signal?.aborted) throw cancelledError();
-    for (const span of batch) {
-      inspectedSpans++;
-      if (seen.has(span.traceId) || !tests.some((test) => test(span, undefined))) continue;
-      seen.add(span.traceId);
-      if (seen.size > MAX_CANDIDATES) {
-        throw limitError(
-          'candidate traces of a search',
-          `more than ${MAX_CANDIDATES}`,
-          MAX_CANDIDATES,
-          'use a shorter time range or a narrower filter',
-        );
-      }
-      pending.push(span.traceId);
-      if (pending.length >= Math.min(CHUNK, limit - traces.length)) await drain();
-      if (traces.length >= limit) break search;
-    }
+  const scan: Scan = { ...rangeOf(params), inspectedTraces: 0, inspectedSpans: 0 };
+  for await (const trace of candidateTraces(plan, scan, () => Math.min(GROUP, limit - traces.length), reader)) {
+    const sets = run(trace, wholeTrace(trace));
+    if (sets.length > 0) traces.push(foundTrace(trace, sets, shownSpans, show));
+    if (traces.length >= limit) break;
   }
-  if (pending.length > 0) await drain();
   traces.sort((a, b) => (a.startNs > b.startNs ? -1 : a.startNs < b.startNs ? 1 : 0));
-  return { traces, inspectedTraces: seen.size, inspectedSpans };
+  return { traces, inspectedTraces: scan.inspectedTraces, inspectedSpans: scan.inspectedSpans };
 }
 
 /** How a query would search, as text. @throws as `parseTraceql`. */
@@ -144,11 +116,8 @@ function checkLimit(what: string, value: number): number {
   throw limitError(what, String(value), MAX_LIMIT, 'ask for fewer');
 }
 
-/** The traces in the order in which they were asked for. */
-export function viewTraces(spans: readonly Span[], traceIds: readonly string[]): TraceView[] {
-  const byTrace = new Map<string, Span[]>(traceIds.map((id) => [id, []]));
-  for (const span of spans) byTrace.get(span.traceId)?.push(span);
-  return [...byTrace.values()].filter((list) => list.length > 0).map((list) => new TraceView(list));
+function rangeOf({ startNs, endNs, signal }: TraceSearchParams): Pick<Scan, 'startNs' | 'endNs' | 'signal'> {
+  return { startNs, endNs, signal };
 }
 
 type ShowSpan = (span: Span, trace: TraceView) => FoundAttribute[];

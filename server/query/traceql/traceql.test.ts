@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Span } from '../../model/index.ts';
 import {
+  encodeTempoInstant,
+  encodeTempoMetrics,
   encodeTempoSearch,
   encodeTempoTags,
   encodeTempoTagValues,
@@ -10,6 +12,7 @@ import {
   findTagValues,
   parseTraceql,
   printTraceql,
+  queryTraceMetrics,
   searchTraceql,
 } from './index.ts';
 import { createMemoryTraceReader } from './memory-reader.ts';
@@ -309,5 +312,95 @@ describe('parsing', () => {
     expect(() => parseTraceql(`{ ${'!'.repeat(1000)}.a }`)).toThrow('nesting deeper');
     expect(() => parseTraceql(`{ 1${' + 1'.repeat(100_000)} = 1 }`)).toThrow('more than 5000 words');
     expect(printTraceql(parseTraceql(`{ 1${' + 1'.repeat(2000)} = 1 }`))).toContain('1 + 1');
+  });
+});
+
+describe('metrics', () => {
+  // Two spans a second of two services; every fourth gateway span failed.
+  const reader = createMemoryTraceReader(
+    Array.from({ length: 40 }, (_, i) => [
+      spanOf(i + 1, 1, 0, { status: i % 4 === 0 ? 'error' : 'ok', durationNs: BigInt(i + 1) * 10_000_000n }),
+      spanOf(i + 1, 2, 1, { serviceName: 'engine', attributes: { tokens: i } }),
+    ]).flat(),
+  );
+  const params = { startNs: 0n, endNs: 40n * SECOND, stepNs: 10n * SECOND };
+  const valuesOf = async (query: string) => {
+    const { series } = await queryTraceMetrics(query, params, reader);
+    return Object.fromEntries(
+      series.map(({ labels, values }) => [labels.map(({ name, value }) => `${name}=${value}`).join(), [...values]]),
+    );
+  };
+
+  // Traces start 1 s, 2 s, … and some nanoseconds, so the 40th lies behind the last sample.
+  test.each([
+    ['{ name = "span-1" } | count_over_time()', { '__name__=count_over_time': [9, 10, 10, 10] }],
+    ['{ name = "span-1" } | rate()', { '__name__=rate': [0.9, 1, 1, 1] }],
+    [
+      '{ status = error } | count_over_time() by (resource.service.name)',
+      { 'resource.service.name=gateway': [3, 2, 3, 2] },
+    ],
+    ['{ } | max_over_time(.tokens)', { '__name__=max_over_time': [8, 18, 28, 38] }],
+    ['{ } | min_over_time(.tokens)', { '__name__=min_over_time': [0, 9, 19, 29] }],
+    ['{ } | sum_over_time(.tokens)', { '__name__=sum_over_time': [36, 135, 235, 335] }],
+    ['{ name = "span-1" } | avg_over_time(duration)', { '__name__=avg_over_time': [0.05, 0.145, 0.245, 0.345] }],
+    [
+      '{ name = "span-1" } | quantile_over_time(duration, 0, 1)',
+      {
+        '__name__=quantile_over_time,p=0': [0.01, 0.1, 0.2, 0.3],
+        '__name__=quantile_over_time,p=1': [0.09, 0.19, 0.29, 0.39],
+      },
+    ],
+    [
+      '{ } | histogram_over_time(.tokens) | topk(1)',
+      {
+        '__name__=histogram_over_time,__bucket=8': [4, NaN, NaN, NaN],
+        '__name__=histogram_over_time,__bucket=16': [NaN, 8, NaN, NaN],
+        '__name__=histogram_over_time,__bucket=32': [NaN, NaN, 10, NaN],
+        '__name__=histogram_over_time,__bucket=64': [NaN, NaN, NaN, 6],
+      },
+    ],
+    [
+      '({ status = error } | count_over_time()) / ({ name = "span-1" } | count_over_time()) * 100 > 25',
+      { '__name__=count_over_time': [100 / 3, NaN, 30, NaN] },
+    ],
+    ['{ status = error } > { } | count_over_time() by (.service.name)', { '.service.name=engine': [3, 2, 3, 2] }],
+    ['{ } | count_over_time() by (name) | bottomk(1) > 9', { 'name=span-1': [NaN, 10, 10, 10] }],
+    ['{ false } | rate()', { '__name__=rate': [0, 0, 0, 0] }],
+  ])('%s', async (query, expected) => {
+    const actual = await valuesOf(query);
+    expect(Object.keys(actual).sort()).toEqual(Object.keys(expected).sort());
+    for (const [name, values] of Object.entries(expected)) {
+      values.forEach((value, k) => {
+        if (Number.isNaN(value)) expect(actual[name][k]).toBeNaN();
+        else expect(actual[name][k]).toBeCloseTo(value, 10);
+      });
+    }
+  });
+
+  test('are encoded as Tempo does it', async () => {
+    const range = await queryTraceMetrics('{ status = error } | rate() by (resource.service.name)', params, reader);
+    expect(JSON.parse(Buffer.from(encodeTempoMetrics(range)).toString()).series[0]).toEqual({
+      labels: [{ key: 'resource.service.name', value: { stringValue: 'gateway' } }],
+      samples: [3, 2, 3, 2].map((count, k) => ({ timestampMs: String((k + 1) * 10_000), value: count / 10 })),
+      exemplars: [],
+    });
+    const instant = await queryTraceMetrics(
+      '{ status = error } | count_over_time()',
+      { ...params, stepNs: 0n },
+      reader,
+    );
+    expect(JSON.parse(Buffer.from(encodeTempoInstant(instant)).toString())).toEqual({
+      series: [{ labels: [{ key: '__name__', value: { stringValue: 'count_over_time' } }], value: 10 }],
+    });
+  });
+
+  test('say what is not there', async () => {
+    await expect(queryTraceMetrics('{ } | compare({ status = error })', params, reader)).rejects.toMatchObject({
+      code: 'traceql_unsupported',
+    });
+    await expect(queryTraceMetrics('{ }', params, reader)).rejects.toMatchObject({ code: 'traceql_invalid' });
+    await expect(queryTraceMetrics('{ } | rate()', { ...params, stepNs: 1000n }, reader)).rejects.toMatchObject({
+      code: 'query_limit',
+    });
   });
 });
