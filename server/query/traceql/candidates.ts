@@ -1,5 +1,5 @@
 import type { Span } from '../../model/index.ts';
-import type { TraceReader } from '../../store/reader.ts';
+import type { TraceReader } from '../../store/index.ts';
 import { cancelledError, limitError } from './errors.ts';
 import { compileTest } from './field.ts';
 import type { SearchPlan } from './plan.ts';

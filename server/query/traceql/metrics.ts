@@ -1,5 +1,5 @@
 import type { Span } from '../../model/index.ts';
-import type { TraceReader } from '../../store/reader.ts';
+import type { TraceReader } from '../../store/index.ts';
 import { calculate } from './arithmetic.ts';
 import type { AttributeField, IntrinsicField, MetricsExpr, Pipeline } from './ast.ts';
 import { candidateSpans, candidateTraces, type Scan } from './candidates.ts';
