@@ -2,8 +2,9 @@ import { BarographError } from '../model/index.ts';
 import type { SimulateOptions } from './options.ts';
 import { runSimulation } from './run.ts';
 
-// The entry of a child process: options as JSON in the one argument, progress and the report as JSON lines on standard
-// output. SIGTERM, SIGINT and the end of standard input's pipe end the run.
+// The entry of a child process: options as JSON in the one argument; on standard output JSON lines with a `type`, which
+// is `progress`, `report` or `error`. SIGTERM, SIGINT and the end of the parent's channel end the run; a parent that is
+// gone without a word makes the next line of progress fail.
 const PROGRESS_EVERY_MS = 500;
 
 async function main(): Promise<number> {
