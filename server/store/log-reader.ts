@@ -108,7 +108,7 @@ function windows(request: LogRequest): [from: bigint, to: bigint][] {
   return out;
 }
 
-/** Collects lines in time order and drops copies (same stream, time and line), which a retried request leaves behind. */
+/** Collects lines in time order and drops copies (same stream, time, line and metadata), which a retried request leaves behind. */
 class BatchBuilder {
   private streams: number[] = [];
   private times: bigint[] = [];
@@ -128,9 +128,9 @@ class BatchBuilder {
     if (time === this.lastTime) {
       if (this.seen.size === 0) {
         const last = this.lines.length - 1;
-        this.seen.add(`${this.streams[last]} ${this.lines[last]}`);
+        this.seen.add(`${this.streams[last]} ${this.metadata[last]} ${this.lines[last]}`);
       }
-      const key = `${stream} ${line}`;
+      const key = `${stream} ${metadata} ${line}`;
       if (this.seen.has(key)) return;
       this.seen.add(key);
     } else if (this.seen.size > 0) {
