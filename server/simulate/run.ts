@@ -14,7 +14,8 @@ import { Simulation } from './simulation.ts';
 import { parseTrace } from './trace-file.ts';
 
 /** Scrapes of one remote write while it fills the past: long runs of a series cost fewer bytes for labels. */
-const BACKFILL_SCRAPES = 8;
+const BACKFILL_SCRAPES = 16;
+/** Spans, records or lines that are worth a request while it fills the past. */
 const BACKFILL_EVENTS = 1000;
 const MAX_TRACE_BYTES = 512 * 1024 * 1024;
 const HOUR_MS = 3_600_000;
@@ -93,9 +94,9 @@ async function backfill(run: Run): Promise<void> {
   for (let at = startMs + filled.scrapeMs; at <= endMs && !filled.signal?.aborted; at += filled.scrapeMs) {
     simulation.runUntil(at);
     await emission.collect(at);
+    await emission.sendEvents(BACKFILL_EVENTS);
     if (++scrapes % BACKFILL_SCRAPES !== 0) continue;
     await emission.sendMetrics();
-    await emission.sendEvents(BACKFILL_EVENTS);
     report(run, 'backfill');
   }
   if (!filled.signal?.aborted) simulation.runUntil(endMs);
@@ -115,6 +116,7 @@ async function live(run: Run): Promise<void> {
       simulation.runUntil(nextScrapeMs);
       await emission.collect(nextScrapeMs);
       await emission.sendMetrics();
+      await emission.sendEvents(BACKFILL_EVENTS);
       nextScrapeMs += filled.scrapeMs;
       report(run, 'live');
     }
