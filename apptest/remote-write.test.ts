@@ -120,43 +120,6 @@ describe('bad input', () => {
   });
 });
 
-describe('kill -9 while writing at full rate', () => {
-  it('loses no acknowledged sample and counts none twice', async () => {
-    const acknowledged = new Set<number>();
-    let sent = 0;
-    let stopped = false;
-    const sender = async (lane: number): Promise<void> => {
-      while (!stopped) {
-        const batch = sent++;
-        const samples = Array.from({ length: 200 }, (_, i) => ({
-          labels: { __name__: 'barograph_test_value', batch: `b${batch}`, lane: `l${lane}`, i: `n${i}` },
-          ms: START,
-          value: 1,
-        }));
-        try {
-          if ((await write(samples)).status === 204) acknowledged.add(batch);
-        } catch {
-          return; // The program is gone; what it hadn't answered isn't acknowledged.
-        }
-      }
-    };
-    const senders = Promise.all([0, 1, 2].map(sender));
-    await new Promise((resolve) => setTimeout(resolve, 2000));
-    await program.kill();
-    stopped = true;
-    await senders;
-    program = await startProgram(directory);
-    const counts = await instant('count by (batch) (barograph_test_value)', START);
-    const sums = await instant('sum by (batch) (sum_over_time(barograph_test_value[1m]))', START);
-    expect(acknowledged.size).toBeGreaterThan(5);
-    for (const batch of acknowledged) {
-      const key = JSON.stringify({ batch: `b${batch}` });
-      expect(counts[key], `batch ${batch}`).toBe(200);
-      expect(sums[key]).toBe(200);
-    }
-  });
-});
-
 describe('a real Prometheus', () => {
   const peers =
     process.env.BAROGRAPH_PEERS ?? path.join(import.meta.dirname, '..', 'node_modules', '.cache', 'barograph-peers');

@@ -183,7 +183,9 @@ async function readMetadataTypes(source: ChunkSource): Promise<{ metric: string;
 }
 
 async function readLastSamples(source: ChunkSource, sinceMs: number): Promise<LastSample[]> {
-  const query = `SELECT series, max(ts)::BIGINT, max_by(value, ts) FROM samples WHERE ts >= ${Math.floor(sinceMs)} GROUP BY series`;
+  // Of several samples at one time the one written last counts, so the row's number breaks the tie.
+  const order = 'ts::HUGEINT * 4294967296 + rowid';
+  const query = `SELECT series, max(ts)::BIGINT, max_by(value, ${order}) FROM samples WHERE ts >= ${Math.floor(sinceMs)} GROUP BY series`;
   const out: LastSample[] = [];
   for await (const chunk of source.read(query, undefined, undefined)) {
     const [series, times, values] = [uints(chunk, 0), int64s(chunk, 1), doubles(chunk, 2)];
