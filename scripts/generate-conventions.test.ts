@@ -30,12 +30,15 @@ describe('The conventions', () => {
   it('say what contradicts itself, and where.', () => {
     const broken = structuredClone(conventions);
     broken.metrics.metrics.inference_requests_total.labels.push('shoe_size');
+    broken.metrics.metrics.inference_tokens_per_second.unit = '{token}/s';
     broken.metrics.buckets.score = [1, 0.5];
     broken.labels.aliases.push({ target: 'nowhere', originals: [{ name: 'somewhere', keep: false }] });
     broken.engines.engines.vllm.metrics[0].target = 'inference_nothing';
     broken.outcomes.finish_reasons.fine = ['fine'];
     expect(contradictionsOf(broken)).toEqual([
       'labels.yaml aliases: nowhere is in no class; add it to one',
+      'metrics.yaml inference_tokens_per_second: sent by OTLP as histogram with the unit {token}/s it becomes inference_tokens_per_second_per_second',
+      'metrics.yaml inference_tokens_per_second: sent by OTLP as exponential_histogram with the unit {token}/s it becomes inference_tokens_per_second_per_second',
       'metrics.yaml inference_requests_total: shoe_size is neither structural nor infrastructure',
       'metrics.yaml buckets score: bounds must rise',
       'engines.yaml vllm vllm:num_requests_running: no metric of metrics.yaml is named inference_nothing',

@@ -1,4 +1,13 @@
+// The file itself rather than the room's index, which would load what this very script generates.
+import { metricName, type NamedMetricKind } from '../../server/wire/otlp-names.ts';
 import type { Conventions } from './schema.ts';
+
+/** The kinds of OTLP metrics that a contract's metric of a type may be sent as. */
+const OTLP_KINDS: Readonly<Record<'counter' | 'gauge' | 'histogram', readonly NamedMetricKind[]>> = {
+  counter: ['monotonic_sum'],
+  gauge: ['gauge'],
+  histogram: ['histogram', 'exponential_histogram'],
+};
 
 /** What contradicts itself across the conventions: one sentence a problem, with its place; empty where nothing does. */
 export function contradictionsOf(conventions: Conventions): string[] {
@@ -60,6 +69,11 @@ function metricContradictions({ labels, metrics }: Conventions): string[] {
       problems.push(`${place}: no list of buckets is named ${metric.buckets}`);
     if ((metric.type === 'counter') !== name.endsWith('_total'))
       problems.push(`${place}: counters, and only they, end in _total`);
+    for (const kind of OTLP_KINDS[metric.type]) {
+      const translated = metricName(name, metric.unit, kind, true);
+      if (translated !== name)
+        problems.push(`${place}: sent by OTLP as ${kind} with the unit ${metric.unit} it becomes ${translated}`);
+    }
   }
   for (const [name, bounds] of Object.entries(metrics.buckets)) {
     if (!rises(bounds)) problems.push(`metrics.yaml buckets ${name}: bounds must rise`);

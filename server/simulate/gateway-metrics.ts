@@ -271,7 +271,7 @@ function engineLabels(replica: Replica): Attributes {
 
 function createInstruments(meter: Meter) {
   const histogram = (name: MetricName): Histogram => {
-    return meter.createHistogram(name, { unit: instrumentUnit(name), description: METRICS[name].help });
+    return meter.createHistogram(name, { unit: METRICS[name].unit, description: METRICS[name].help });
   };
   const counter = (name: MetricName): CounterTotals => new CounterTotals(meter, name);
   return {
@@ -332,15 +332,6 @@ function histogramViews(): ViewOptions[] {
           }
         : { type: AggregationType.EXPONENTIAL_HISTOGRAM, options: { maxSize: NATIVE_BUCKETS, recordMinMax: false } },
     }));
-}
-
-/**
- * The unit to declare so that a translator to Prometheus ends up with the contract's name: Prometheus's own appends
- * `per_second` for `{token}/s` even where the name ends in it.
- */
-function instrumentUnit(name: MetricName): string {
-  const [unit] = METRICS[name].unit.split('/');
-  return unit;
 }
 
 function descriptorOf(name: MetricName): MetricData['descriptor'] {

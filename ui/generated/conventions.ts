@@ -310,7 +310,7 @@ export const METRICS: Readonly<Record<MetricName, MetricSummary>> = {
   inference_tokens_per_second: {
     name: 'inference_tokens_per_second',
     type: 'histogram',
-    unit: '{token}/s',
+    unit: '{token_per_second}',
     help: 'Output tokens of a request divided by the time between its first and its last token.',
     labels: ['token_bucket'],
     informational: false,
