@@ -2,8 +2,23 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { parseConfig } from '../config/index.ts';
+import {
+  findScenario,
+  type Progress,
+  ProgressWriter,
+  planIncidents,
+  printIncident,
+  SIMULATE_ENTRY,
+} from '../simulate/index.ts';
 import { type Running, serve } from './serve.ts';
+
+/** The scenario of the fleet, and the time over which it spreads where no past is filled in. */
+const SCENARIO = 'demo';
+const EMPTY_WINDOW_MS = 3_600_000;
 
 /** What the demo can be told. */
 export interface DemoOptions {
@@ -33,7 +48,7 @@ export async function runDemo(options: DemoOptions): Promise<Running> {
   if (options.otlpHttpPort !== undefined) server.otlp_http_port = options.otlpHttpPort;
   if (options.otlpGrpcPort !== undefined) server.otlp_grpc_port = options.otlpGrpcPort;
   const running = await serve(parseConfig({ data, server, log_level: 'warn' }));
-  console.log(`The pane is at ${running.url} (Ctrl-C ends the demo)`);
+  console.log(`The pane is at ${running.url}; it fills while you look. Ctrl-C stops the demo.`);
   const fleet = startFleet(running, options);
   return {
     ...running,
@@ -45,6 +60,12 @@ export async function runDemo(options: DemoOptions): Promise<Running> {
   };
 }
 
+/** A line of the fleet's process. */
+type FleetLine =
+  | ({ readonly type: 'progress' } & Progress)
+  | { readonly type: 'report' }
+  | { readonly type: 'error'; readonly message: string };
+
 function startFleet(running: Running, options: DemoOptions): ChildProcess {
   const simulation = {
     target: running.url,
@@ -53,29 +74,47 @@ function startFleet(running: Running, options: DemoOptions): ChildProcess {
     backfillMs: options.backfillMs,
     realTime: true,
     trace: options.trace,
+    scenario: SCENARIO,
+    nowMs: Date.now(),
   };
-  const entry = path.join(import.meta.dirname, '..', 'simulate', 'main.ts');
+  const entry = fileURLToPath(SIMULATE_ENTRY);
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry, JSON.stringify(simulation)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  let rest = '';
-  child.stdout?.on('data', (chunk: Buffer) => {
-    const lines = (rest + chunk.toString('utf8')).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) showProgress(line);
+  const progress = new ProgressWriter(process.stdout, options.backfillMs);
+  let live = false;
+  createInterface({ input: child.stdout as Readable }).on('line', (text) => {
+    const line = JSON.parse(text) as FleetLine;
+    if (line.type === 'error') console.error(`barograph: ${line.message}`);
+    if (line.type !== 'progress') return;
+    if (line.phase === 'live' && !live) {
+      live = true;
+      progress.end();
+      console.log(welcome(running.url, simulation.nowMs, options.backfillMs));
+    }
+    progress.show(line);
   });
   child.once('exit', (code) => {
-    if (code !== null && code !== 0) console.error(`The simulated fleet ended with ${code}; the server goes on.`);
+    progress.end();
+    if (code !== null && code !== 0) console.error('The simulated fleet has ended; the server goes on.');
   });
   return child;
 }
 
-/** Shows a line of the fleet's progress on one line of the terminal that is written over. */
-function showProgress(line: string): void {
-  if (line.trim() === '') return;
-  if (!process.stdout.isTTY) {
-    console.log(`fleet: ${line}`);
-    return;
-  }
-  process.stdout.write(`\r\u001b[2Kfleet: ${line.slice(0, (process.stdout.columns ?? 80) - 8)}`);
+/** What there is to see once the past is filled in. */
+function welcome(url: string, nowMs: number, backfillMs: number): string {
+  const windowMs = backfillMs > 0 ? backfillMs : EMPTY_WINDOW_MS;
+  const incidents = planIncidents(findScenario(SCENARIO), nowMs - backfillMs, windowMs).map(
+    ({ incident, startMs, endMs }) => `  ${printIncident({ ...incident, startMs, endMs })}`,
+  );
+  return `
+Open ${url} and look at what happened${backfillMs > 0 ? '' : ', or will'}:
+${incidents.join('\n')}
+
+  Click a point for the logs and traces of that moment, drag to zoom, press ? for the keys.
+  Ask:  curl -s '${url}/api/v1/query?query=sum(rate(inference_tokens_total[5m]))'
+  What governance removed:  curl -s ${url}/metrics | grep barograph_govern
+
+The fleet goes on live, and the same incidents come again. Ctrl-C stops the demo.
+`;
 }

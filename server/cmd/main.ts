@@ -3,81 +3,68 @@ import { parseArgs } from 'node:util';
 import { parse } from 'yaml';
 import { parseConfig } from '../config/index.ts';
 import { BarographError, parseDurationMs } from '../model/index.ts';
-import { runDemo } from './demo.ts';
 import { serve } from './serve.ts';
 import { VERSION } from './version.ts';
 
-const HELP = `barograph ${VERSION}: observability for LLM inference, in one process
+const PORTS = {
+  port: { type: 'string' },
+  'otlp-http-port': { type: 'string' },
+  'otlp-grpc-port': { type: 'string' },
+} as const;
+const SERVE_FLAGS = {
+  ...PORTS,
+  config: { type: 'string' },
+  data: { type: 'string' },
+  host: { type: 'string' },
+  'log-level': { type: 'string' },
+} as const;
+const DEMO_FLAGS = {
+  ...PORTS,
+  data: { type: 'string' },
+  host: { type: 'string' },
+  seed: { type: 'string' },
+  trace: { type: 'string' },
+  backfill: { type: 'string' },
+} as const;
 
-  barograph serve [--config FILE] [--data DIR] [--host HOST] [--port PORT]
-                  [--otlp-http-port PORT] [--otlp-grpc-port PORT] [--log-level LEVEL]
-      Receives Prometheus remote write on /api/v1/write, Loki push on /loki/api/v1/push and OTLP on
-      /v1/{metrics,logs,traces}, and answers as Prometheus, Loki and Tempo do, all on one port (7070 on
-      127.0.0.1). OTLP comes in on 4318 (HTTP) and 4317 (gRPC) as well. Port 0 takes a free one; with
-      --port 0 the other two do so too where nothing else is said.
+// The simulated fleet brings an OpenTelemetry SDK with it, which a server must not load: what needs it is imported late.
 
-      Send from a Prometheus:      remote_write: [{url: http://127.0.0.1:7070/api/v1/write}]
-      Ask with promtool:           promtool query instant http://127.0.0.1:7070 'up'
-      What was removed or folded:  curl -s http://127.0.0.1:7070/metrics | grep barograph_govern
-
-  barograph demo [--port PORT] [--data DIR] [--seed N] [--trace FILE] [--backfill DURATION]
-      The same server with a simulated inference fleet beside it: the last hour is filled in at once, then
-      the fleet goes on live. FILE is a CSV of arrivals: TIMESTAMP,ContextTokens,GeneratedTokens. Without
-      --data everything is kept in a temporary folder that is removed at the end.
-
-  barograph --help | --version
-`;
-
-async function main(argv: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: argv,
-    allowPositionals: true,
-    options: {
-      config: { type: 'string' },
-      data: { type: 'string' },
-      host: { type: 'string' },
-      port: { type: 'string' },
-      'otlp-http-port': { type: 'string' },
-      'otlp-grpc-port': { type: 'string' },
-      'log-level': { type: 'string' },
-      seed: { type: 'string' },
-      trace: { type: 'string' },
-      backfill: { type: 'string' },
-      help: { type: 'boolean', short: 'h' },
-      version: { type: 'boolean' },
-    },
-  });
-  if (values.version) {
+/** Runs the command that the arguments name. @returns The exit code. */
+async function main(argv: readonly string[]): Promise<number> {
+  const [command, ...args] = argv;
+  if (command === undefined || command === '--help' || command === '-h') {
+    console.log((await import('./help.ts')).HELP);
+    return command === undefined ? 2 : 0;
+  }
+  if (command === '--version') {
     console.log(VERSION);
     return 0;
   }
-  const [command] = positionals;
-  if (values.help || command === undefined) {
-    console.log(HELP);
-    return values.help ? 0 : 2;
-  }
-  if (command === 'demo') {
-    const port = (text: string | undefined) => (text === undefined ? undefined : Number(text));
-    const running = await runDemo({
-      host: values.host,
-      port: port(values.port),
-      otlpHttpPort: port(values['otlp-http-port'] ?? (values.port === '0' ? '0' : undefined)),
-      otlpGrpcPort: port(values['otlp-grpc-port'] ?? (values.port === '0' ? '0' : undefined)),
-      data: values.data,
-      seed: Number(values.seed ?? 1),
-      trace: values.trace,
-      backfillMs: parseDurationMs(values.backfill ?? '1h'),
-    });
-    await untilStopped();
-    await running.close();
-    return 0;
-  }
-  if (command !== 'serve') {
+  if (command !== 'serve' && command !== 'demo' && command !== 'simulate') {
     console.error(
-      `barograph: got the command ${JSON.stringify(command)}, accepted is serve or demo; see barograph --help`,
+      `barograph: got the command ${JSON.stringify(command)}, accepted is serve, demo or simulate; see barograph --help`,
     );
     return 2;
   }
+  if (args.includes('--help') || args.includes('-h')) {
+    console.log((await import('./help.ts')).COMMAND_HELP[command]);
+    return 0;
+  }
+  switch (command) {
+    case 'serve':
+      await serveCommand(args);
+      return 0;
+    case 'demo':
+      await demoCommand(args);
+      return 0;
+    case 'simulate':
+      await (await import('./simulate.ts')).simulate(args);
+      return 0;
+  }
+}
+
+async function serveCommand(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({ args: [...args], options: SERVE_FLAGS });
   const file = values.config === undefined ? {} : ((parse(fs.readFileSync(values.config, 'utf8')) ?? {}) as object);
   const config = parseConfig(withFlags(file as Record<string, unknown>, values));
   const running = await serve(config);
@@ -85,7 +72,36 @@ async function main(argv: string[]): Promise<number> {
   console.log(`Barograph is ready at ${running.url}`);
   await untilStopped();
   await running.close();
-  return 0;
+}
+
+async function demoCommand(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({ args: [...args], options: DEMO_FLAGS });
+  const free = values.port === '0' ? '0' : undefined;
+  const { runDemo } = await import('./demo.ts');
+  const running = await runDemo({
+    host: values.host,
+    port: toWhole('--port', values.port),
+    otlpHttpPort: toWhole('--otlp-http-port', values['otlp-http-port'] ?? free),
+    otlpGrpcPort: toWhole('--otlp-grpc-port', values['otlp-grpc-port'] ?? free),
+    data: values.data,
+    seed: toWhole('--seed', values.seed) ?? 1,
+    trace: values.trace,
+    backfillMs: parseDurationMs(values.backfill ?? '1h'),
+  });
+  await untilStopped();
+  await running.close();
+}
+
+function toWhole(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new BarographError({
+    code: 'usage',
+    status: 400,
+    where: `demo › ${flag}`,
+    got: JSON.stringify(text.slice(0, 40)),
+    accepted: 'a whole number from 0',
+  });
 }
 
 /** Resolves when the program is asked to end. */
@@ -97,7 +113,7 @@ function untilStopped(): Promise<void> {
 }
 
 /** Flags win over the file. */
-function withFlags(file: Record<string, unknown>, flags: Record<string, string | boolean | undefined>): object {
+function withFlags(file: Record<string, unknown>, flags: Readonly<Record<string, string | undefined>>): object {
   const server = { ...(file.server as object | undefined) } as Record<string, unknown>;
   if (flags.host !== undefined) server.host = flags.host;
   if (flags.port !== undefined) server.port = Number(flags.port);

@@ -1,14 +1,15 @@
 import { parseArgs } from 'node:util';
 import { BarographError, parseDurationMs } from '../model/index.ts';
-import type { Progress, SimulateOptions, SimulateReport } from './options.ts';
+import type { SimulateOptions } from './options.ts';
 import { SCENARIOS } from './scenario.ts';
 
 /** The file that a child process runs: `node FILE OPTIONS`, options as JSON, JSON lines on standard output. */
 export const SIMULATE_ENTRY = new URL('./main.ts', import.meta.url);
 
 export const SIMULATE_HELP = `barograph simulate [options]
-      Simulates an inference fleet (engines, GPUs, gateways) and sends what it emits: OTLP, remote
-      write and Loki push.
+      Simulates an inference fleet (engines, GPUs, gateways) and sends what it emits to a server that runs already: OTLP,
+      remote write and Loki push. At the end it says what was acknowledged, what was refused, and which incidents it
+      made; Ctrl-C ends it early, once what was handed in is acknowledged.
 
       --target URL        remote write and Loki push (default http://127.0.0.1:7070)
       --otlp-target URL   OTLP over HTTP (default: the same as --target)
@@ -22,9 +23,12 @@ export const SIMULATE_HELP = `barograph simulate [options]
       --no-leak           no gateway leaks a request ID into a metric's labels
       --dry-run           only counts what would be sent
 
-      barograph simulate --backfill 1h --seed 7 --scenario thermal
-      barograph simulate --dry-run --backfill 10m
-      barograph simulate --speed real --backfill 0s --trace AzureLLMInferenceTrace_conv.csv --rate 0.5
+      An hour in which a node overheats:
+        barograph simulate --backfill 1h --seed 7 --scenario thermal
+      What would be sent, without a server:
+        barograph simulate --dry-run --backfill 10m
+      Real arrivals at half their speed, from now on:
+        barograph simulate --speed real --backfill 0s --trace AzureLLMInferenceTrace_conv.csv --rate 0.5
 `;
 
 /** Reads the arguments after `barograph simulate`. @throws BarographError `usage`; ranges are checked by the run. */
@@ -32,7 +36,7 @@ export function parseSimulateArgs(args: readonly string[]): SimulateOptions {
   const values = readArgs(args);
   const speed = values.speed ?? 'max';
   if (speed !== 'max' && speed !== 'real') throw usage('--speed', speed, 'max or real');
-  const options: SimulateOptions = {
+  return {
     target: values.target ?? 'http://127.0.0.1:7070',
     otlpTarget: values['otlp-target'],
     backfillMs: values.backfill === undefined ? undefined : parseDurationMs(values.backfill),
@@ -45,33 +49,6 @@ export function parseSimulateArgs(args: readonly string[]): SimulateOptions {
     leakRequestId: values['no-leak'] === true ? false : undefined,
     dryRun: values['dry-run'],
   };
-  return options;
-}
-
-/** A line for a terminal: how far a run is. */
-export function printProgress(progress: Progress): string {
-  const { samples, points, spans, records, lines } = progress.counts;
-  const time = new Date(progress.simulatedMs).toISOString().slice(0, 19);
-  const done = progress.phase === 'backfill' ? ` ${Math.round(progress.share * 100)} %` : '';
-  return (
-    `${progress.phase}${done}: ${time}Z, ${progress.requests} requests, ${samples.items + points.items} samples, ` +
-    `${spans.items} spans, ${records.items + lines.items} log lines`
-  );
-}
-
-/** What a run did, for a terminal: outcomes, what was refused, and the incidents to look for. */
-export function printReport(report: SimulateReport): string {
-  const rows = [`${report.requests} requests: ${JSON.stringify(report.outcomes)}`];
-  for (const [signal, counts] of Object.entries(report.counts)) {
-    const refused = Object.entries(counts.refused).map(([status, items]) => `, ${items} refused (${status})`);
-    rows.push(`${signal}: ${counts.items} made, ${counts.acknowledged} acknowledged${refused.join('')}`);
-  }
-  for (const { id, startMs, endMs, deployment, region, cause } of report.incidents) {
-    const [start, end] = [startMs, endMs].map((ms) => new Date(ms).toISOString().slice(11, 19));
-    rows.push(`incident ${id}, ${start}–${end} UTC, ${deployment} in ${region}: ${cause}`);
-  }
-  rows.push(`${report.seconds.toFixed(1)} s, ${report.cpuSeconds.toFixed(1)} s of CPU`);
-  return rows.join('\n');
 }
 
 function readArgs(args: readonly string[]) {

@@ -1,0 +1,43 @@
+import { SIMULATE_HELP } from '../simulate/index.ts';
+import { VERSION } from './version.ts';
+
+const SERVE_HELP = `barograph serve [--config FILE] [--data DIR] [--host HOST] [--port PORT]
+                  [--otlp-http-port PORT] [--otlp-grpc-port PORT] [--log-level LEVEL]
+      Receives Prometheus remote write on /api/v1/write, Loki push on /loki/api/v1/push and OTLP on
+      /v1/{metrics,logs,traces}, and answers as Prometheus, Loki and Tempo do, all on one port (7070 on
+      127.0.0.1), where the pane is too. OTLP comes in on 4318 (HTTP) and 4317 (gRPC) as well. Port 0 takes a
+      free one; with --port 0 the other two do so too where nothing else is said.
+
+      Send from a Prometheus:      remote_write: [{url: http://127.0.0.1:7070/api/v1/write}]
+      Send from an OpenTelemetry SDK:
+                                   OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318
+      Ask with promtool:           promtool query instant http://127.0.0.1:7070 'up'
+      What was removed or folded:  curl -s http://127.0.0.1:7070/metrics | grep barograph_govern
+`;
+
+const DEMO_HELP = `barograph demo [--host HOST] [--port PORT] [--otlp-http-port PORT] [--otlp-grpc-port PORT]
+               [--data DIR] [--seed N] [--trace FILE] [--backfill TIME]
+      A server with a simulated inference fleet beside it: the last hour is filled in as fast as the server
+      acknowledges it, then the fleet goes on live. It says which incidents there are and when. Without --data
+      everything is kept in a temporary folder that is removed at the end. FILE is a CSV of real arrivals:
+      TIMESTAMP,ContextTokens,GeneratedTokens.
+
+      Look at it:                  barograph demo                      then http://127.0.0.1:7070
+      Six hours of another fleet:  barograph demo --seed 7 --backfill 6h
+      Beside another server:       barograph demo --port 0
+      Keep what it stored:         barograph demo --data ./demo-data
+`;
+
+/** What each command prints when it is asked for help. */
+export const COMMAND_HELP: Readonly<Record<'serve' | 'demo' | 'simulate', string>> = {
+  serve: SERVE_HELP,
+  demo: DEMO_HELP,
+  simulate: SIMULATE_HELP,
+};
+
+/** The text of `barograph --help`: every command with its examples. */
+export const HELP = [
+  `barograph ${VERSION}: observability for LLM inference, in one process\n`,
+  ...Object.values(COMMAND_HELP).map((text) => text.replaceAll(/^(?=.)/gm, '  ')),
+  '  barograph --help | --version        barograph COMMAND --help prints the help of one\n',
+].join('\n');
