@@ -24,10 +24,12 @@ export interface PlainLabel {
 /** What became of the names. */
 export interface Renaming {
   readonly labels: PlainLabel[];
-  /** Originals that gave their value to a target. */
+  /** Originals that are gone because a target has their value, whoever gave it. */
   readonly renamed: readonly string[];
   /** Originals that were dropped although they said something else than the one preferred to them. */
   readonly dropped: readonly string[];
+  /** Originals that stay and say something else than the targets that came under their own name. */
+  readonly contradicting: readonly string[];
 }
 
 /** Brings names onto the taxonomy. */
@@ -53,35 +55,40 @@ export class AliasResolver {
 
   /**
    * Of each alias the first original that is present gives the target's value, unless the target is present itself. The
-   * originals of an alias that was used are consumed.
+   * originals of an alias that was used are consumed, and so is one that only repeats a target that was present. One
+   * that contradicts a target that was present is left to be judged as it is.
    */
   resolve(metric: string, labels: readonly PlainLabel[]): Renaming | undefined {
     const { targets, byOriginal } = this.tableFor(metric);
     if (!labels.some(({ name }) => byOriginal.has(name))) return undefined;
-    const present = new Set(labels.map(({ name }) => name));
-    const best = new Map<string, { label: PlainLabel; rank: number }>();
-    const useless = (use: AliasUse) => present.has(targets[use.alias]);
-    for (const label of labels) {
-      for (const use of byOriginal.get(label.name) ?? []) {
-        if (useless(use)) continue;
+    const present = new Map(labels.map(({ name, value }) => [name, value]));
+    const best = new Map<string, { value: string; rank: number }>();
+    for (const { name, value } of labels) {
+      for (const use of byOriginal.get(name) ?? []) {
         const target = targets[use.alias];
+        if (present.has(target)) continue;
         const chosen = best.get(target);
-        if (!chosen || use.rank < chosen.rank) best.set(target, { label, rank: use.rank });
+        if (!chosen || use.rank < chosen.rank) best.set(target, { value, rank: use.rank });
       }
     }
-    if (best.size === 0) return undefined;
-    const chosenLabels = new Set([...best.values()].map(({ label }) => label));
-    const kept: PlainLabel[] = [];
-    const renamed: string[] = [];
-    const dropped: string[] = [];
+    const labelsLeft: PlainLabel[] = [];
+    const [renamed, dropped, contradicting]: string[][] = [[], [], []];
     for (const label of labels) {
-      const uses = (byOriginal.get(label.name) ?? []).filter((use) => !useless(use));
-      if (uses.length === 0 || uses.some(({ keep }) => keep)) kept.push(label);
-      else if (chosenLabels.has(label)) renamed.push(label.name);
-      else if (uses.some((use) => best.get(targets[use.alias])?.label.value !== label.value)) dropped.push(label.name);
+      const uses = byOriginal.get(label.name) ?? [];
+      const isRepeated = uses.some(
+        ({ alias }) => (present.get(targets[alias]) ?? best.get(targets[alias])?.value) === label.value,
+      );
+      if (uses.length === 0 || uses.some(({ keep }) => keep)) labelsLeft.push(label);
+      else if (isRepeated) renamed.push(label.name);
+      else if (uses.some(({ alias }) => !present.has(targets[alias]))) dropped.push(label.name);
+      else {
+        labelsLeft.push(label);
+        contradicting.push(label.name);
+      }
     }
-    for (const [target, { label }] of best) kept.push({ name: target, value: label.value });
-    return { labels: kept, renamed, dropped };
+    if (labelsLeft.length === labels.length && best.size === 0 && contradicting.length === 0) return undefined;
+    for (const [target, { value }] of best) labelsLeft.push({ name: target, value });
+    return { labels: labelsLeft, renamed, dropped, contradicting };
   }
 
   private tableFor(metric: string): AliasTable {

@@ -54,9 +54,11 @@ export class AttributeCleaner {
     const cleaned: [string, AttributeValue][] = [];
     for (const name of names.slice(0, max)) {
       const value = this.cleanNamed(name, name, attributes[name], place, 0);
+      if (value !== attributes[name]) changed = true;
+      if (value === undefined) continue;
       const newName = this.renamed(name, attributes, place);
-      if (value !== attributes[name] || newName !== name) changed = true;
-      if (value !== undefined) cleaned.push([newName, value]);
+      if (newName !== name) changed = true;
+      cleaned.push([newName, value]);
     }
     // fromEntries defines its members, so that a name such as __proto__ is one like any other.
     return changed ? Object.fromEntries(cleaned) : attributes;
@@ -119,7 +121,7 @@ export class AttributeCleaner {
     if (depth >= MAX_DEPTH) return this.remove(place, 'too_deep', name);
     return Array.isArray(value)
       ? this.cleanArray(name, path, value, place, depth)
-      : this.cleanMap(path, value, place, depth);
+      : this.cleanMap(name, path, value, place, depth);
   }
 
   private cleanString(name: string, value: string, place: Place): string | undefined {
@@ -175,6 +177,7 @@ export class AttributeCleaner {
   }
 
   private cleanMap(
+    name: string,
     path: string,
     value: { [key: string]: AttributeValue },
     place: Place,
@@ -182,6 +185,7 @@ export class AttributeCleaner {
   ): AttributeValue {
     const keys = Object.keys(value).slice(0, this.policy.limits.attributesPerObject);
     let changed = keys.length < Object.keys(value).length;
+    if (changed) this.decisions.add(place.signal, place.source, 'too_many_attributes', 'truncated', name);
     const cleaned: [string, AttributeValue][] = [];
     for (const key of keys) {
       const kept = this.cleanNamed(key, `${path}.${key}`, value[key], place, depth + 1);

@@ -121,6 +121,65 @@ describe('names', () => {
   });
 });
 
+/** All decisions as `rule action label: count`, in order of the first. */
+function counts(governor: Governor): string[] {
+  return governor.decisions().map(({ rule, action, label, count }) => `${rule} ${action} ${label}: ${count}`);
+}
+
+describe('counts of decisions', () => {
+  it('say renamed of a label that a target was named after, or that only repeats one', () => {
+    const governor = createGovernor();
+    judge(governor, 'inference_requests_running', { model_name: 'a', engine: '0' });
+    expect(counts(governor)).toEqual(['alias renamed model_name: 1']);
+    const verdict = judge(governor, 'inference_requests_running', {
+      model_version: 'a',
+      model_name: 'a',
+      cloud_region: 'eu',
+      region: 'eu',
+    });
+    expect(verdict.kind).toBe('keep');
+    expect(labelsOf(verdict)).toEqual({ model_version: 'a', region: 'eu' });
+    expect(counts(governor)).toEqual(['alias renamed model_name: 2', 'alias renamed cloud_region: 1']);
+  });
+
+  it('say removed of a label that contradicts its target, by the alias on the contract', () => {
+    const governor = createGovernor();
+    const verdict = judge(governor, 'inference_requests_running', { model_version: 'a', model: 'b', colour: 'red' });
+    expect(verdict).toMatchObject({ kind: 'aggregate', reasons: ['unlisted', 'alias'] });
+    expect(counts(governor)).toEqual([
+      'unlisted removed colour: 1',
+      'alias removed model: 1',
+      'aggregate aggregated : 1',
+    ]);
+  });
+
+  it('say nothing of what came folded already, and of values that are in', () => {
+    const governor = createGovernor();
+    expect(judge(governor, 'inference_requests_total', { outcome: 'other', customer_tier: 'other' }).kind).toBe('keep');
+    for (let i = 0; i < 3; i++) judge(governor, 'inference_requests_total', { outcome: 'ok', customer_tier: 'gold' });
+    expect(counts(governor)).toEqual([]);
+  });
+
+  it('name every rule of one series once', () => {
+    const governor = createGovernor({ limits: { otherBudget: 1 } });
+    judge(governor, 'app_total', { zone: 'a' });
+    const id = '550e8400-e29b-41d4-a716-446655440000';
+    const text = '{"prompt": "x"}';
+    const labels = { zone: 'b', tenant: id, request_id: 'r', user_id: 'u', gen_ai_prompt: 'p', note: text, pod: 'p-1' };
+    judge(governor, 'app_total', labels, 'counter');
+    expect(counts(governor).sort()).toEqual([
+      'aggregate aggregated : 1',
+      'alias renamed pod: 1',
+      'budget folded zone: 1',
+      'content removed gen_ai_prompt: 1',
+      'content_in_value removed note: 1',
+      'request_id removed request_id: 1',
+      'user removed user_id: 1',
+      'value_uuid removed tenant: 1',
+    ]);
+  });
+});
+
 describe('values', () => {
   it('removes identifiers from allowed labels and leaves infrastructure alone', () => {
     const id = '550e8400-e29b-41d4-a716-446655440000';

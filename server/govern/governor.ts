@@ -41,7 +41,7 @@ export function createGovernor(changes: PolicyChanges = {}): Governor {
   const decisions = new DecisionLog((name) => names.isPlain(name));
   const budgets = new Budgets(policy.limits.budgetEntries);
   const fields = new ContentFields(policy, names);
-  const series = new SeriesJudge(policy, names, budgets, decisions);
+  const series = new SeriesJudge(policy, names, budgets, decisions, fields);
   const attributes = new AttributeCleaner(policy, names, decisions, fields);
   const spans = new SpanCleaner(policy, attributes, decisions);
   const logs = new LogCleaner(policy, names, budgets, decisions, attributes, new LineCleaner(policy, names, fields));

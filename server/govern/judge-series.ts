@@ -1,6 +1,7 @@
 import { type Labels, labelValue, METRIC_NAME, type MetricType } from '../model/index.ts';
 import { AliasResolver, type PlainLabel } from './aliases.ts';
 import { type Budgets, OTHER } from './budget.ts';
+import type { ContentFields } from './content-fields.ts';
 import type { Action, DecisionLog, Source } from './decisions.ts';
 import type { NameJudge } from './names.ts';
 import type { LabelPolicy, MetricPolicy, Policy } from './policy.ts';
@@ -39,6 +40,8 @@ interface Case {
   readonly known: MetricPolicy | undefined;
   readonly source: Source;
   readonly reasons: string[];
+  /** Originals of an alias that say something else than the target that came under its own name. */
+  contradicting: readonly string[];
 }
 
 /** A label after judgement: its value, `undefined` for removed, or a reason to refuse the series. */
@@ -55,12 +58,14 @@ export class SeriesJudge {
   private readonly names: NameJudge;
   private readonly budgets: Budgets;
   private readonly decisions: DecisionLog;
+  private readonly fields: ContentFields;
 
-  constructor(policy: Policy, names: NameJudge, budgets: Budgets, decisions: DecisionLog) {
+  constructor(policy: Policy, names: NameJudge, budgets: Budgets, decisions: DecisionLog, fields: ContentFields) {
     this.policy = policy;
     this.names = names;
     this.budgets = budgets;
     this.decisions = decisions;
+    this.fields = fields;
     this.aliases = new AliasResolver(policy.aliases);
     this.fleetLabels = new Set(policy.fleetLabels);
   }
@@ -74,6 +79,7 @@ export class SeriesJudge {
     for (let i = 0; i < labels.length; i += 2)
       if (labels[i] !== METRIC_NAME) plain.push({ name: labels[i], value: labels[i + 1] });
     const renaming = this.aliases.resolve(metric, plain);
+    of.contradicting = renaming?.contradicting ?? [];
     for (const name of renaming?.renamed ?? []) this.decisions.add('metrics', source, 'alias', 'renamed', name);
     for (const name of renaming?.dropped ?? []) this.note(of, 'alias', 'removed', name);
     const kept: PlainLabel[] = [];
@@ -119,7 +125,7 @@ export class SeriesJudge {
     const base = isExact ? metric : baseName(metric);
     const known = Object.hasOwn(this.policy.metrics, base) ? this.policy.metrics[base] : undefined;
     const isContract = this.policy.contractPrefixes.some((prefix) => metric.startsWith(prefix));
-    return { metric, base, isContract, known, source, reasons: [] };
+    return { metric, base, isContract, known, source, reasons: [], contradicting: [] };
   }
 
   private refuseMetric(metric: string, labelCount: number, source: Source): SeriesVerdict | undefined {
@@ -164,7 +170,8 @@ export class SeriesJudge {
         return this.remove(of, 'label_name', name);
       case 'other': {
         const how = of.isContract ? this.policy.otherOnContract : this.policy.otherElsewhere;
-        return how === 'drop' ? this.remove(of, 'unlisted', name) : this.judgeValue(of, name, value, undefined);
+        if (how === 'keep') return this.judgeValue(of, name, value, undefined);
+        return this.remove(of, of.contradicting.includes(name) ? 'alias' : 'unlisted', name);
       }
     }
   }
@@ -176,7 +183,8 @@ export class SeriesJudge {
         return this.remove(of, 'infrastructure', name);
       const closed = of.known?.labelValues[name] ?? policy.values;
       if (closed) {
-        if (closed.includes(value)) return { value };
+        // What was folded by somebody else already isn't folded again.
+        if (closed.includes(value) || value === OTHER) return { value };
         this.note(of, 'closed_set', 'folded', name);
         return { value: OTHER };
       }
@@ -205,6 +213,7 @@ export class SeriesJudge {
     const level = policy?.class === 'infrastructure' ? 'personal' : 'identity';
     const kind = sniffValue(value, level, name);
     if (kind) return this.remove(of, `value_${kind}`, name);
+    if (this.fields.holdsContent(value)) return this.remove(of, 'content_in_value', name);
     if (this.budgets.take(of.base, name, value, this.budgetOf(policy))) return { value };
     this.note(of, 'budget', 'folded', name);
     return { value: OTHER };

@@ -75,10 +75,12 @@ describe('sniffing', () => {
     for (const hostile of ['a@', '1.1', 'a-', '::', 'x y ', 'req-', 'eyJ', '%40', 'aA1', '"\\'])
       for (const length of [2000, 4000]) {
         const value = hostile.repeat(length / hostile.length);
-        const began = performance.now();
+        // Time of the processor, because a busy machine makes everything last longer.
+        const began = process.cpuUsage();
         sniffValue(value, 'identity');
         redactSecrets(value, '');
-        expect(performance.now() - began).toBeLessThan(100);
+        const { user, system } = process.cpuUsage(began);
+        expect(user + system).toBeLessThan(100_000);
       }
   });
 
