@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { BarographError } from '../model/index.ts';
 import type { QueryPool, QueryRequest } from '../query/index.ts';
-import { goneSignal } from './answer.ts';
+import { bufferOf, goneSignal } from './answer.ts';
 import { badParameter, type Params, paramsOf } from './params.ts';
 
 /** Points of one series that a range query may ask for, as in Prometheus. */
@@ -151,8 +151,8 @@ async function answer(
   read: () => QueryRequest,
 ): Promise<FastifyReply> {
   try {
-    const body = await api.queries.run(read(), goneSignal(reply));
-    return reply.type('application/json').send(body);
+    const body = (await api.queries.run(read(), goneSignal(reply))) as string | Uint8Array;
+    return reply.type('application/json').send(typeof body === 'string' ? body : bufferOf(body));
   } catch (error) {
     const known = error instanceof BarographError ? error : undefined;
     const status = known?.status ?? 500;

@@ -40,6 +40,7 @@ export async function serve(config: Config): Promise<Running> {
   const queries = await startQueryPool(store, {
     threads: config.query.threads,
     maxPending: config.query.max_pending,
+    timeoutMs: config.query.timeout_ms,
   });
   const own = ownMetrics({ store, governor, metrics, queries });
   const logs = new LogIngest(store, governor);
@@ -128,6 +129,12 @@ function ownMetrics({ store, governor, metrics, queries }: Rooms) {
   ]);
   registry.observed('barograph_store_bytes', 'gauge', 'Bytes of the data directory.', () => [[{}, store.diskBytes()]]);
   registry.observed('barograph_query_pending', 'gauge', 'Queries in flight or waiting.', () => [[{}, queries.pending]]);
+  registry.observed('barograph_query_running', 'gauge', 'Queries that a thread works on.', () => [
+    [{}, queries.running],
+  ]);
+  registry.observed('barograph_query_requests_total', 'counter', 'Queries that ended, by how they did.', () =>
+    Object.entries(queries.outcomes).map(([outcome, count]) => [{ outcome }, count] as const),
+  );
   registry.observed(
     'barograph_govern_decisions_total',
     'counter',

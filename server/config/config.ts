@@ -38,6 +38,8 @@ export const configSchema = z.strictObject({
       threads: z.int().min(1).max(64).default(2),
       /** Queries in flight or waiting, over all threads. */
       max_pending: z.int().min(1).default(256),
+      /** Milliseconds that one query may take, the time in which it waits included. */
+      timeout_ms: z.int().min(1).max(86_400_000).default(120_000),
     })
     .prefault({}),
   log_level: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('info'),

@@ -3,6 +3,6 @@
 // Never: runs a query on the thread that acknowledges writes, or writes to the store.
 
 export type { LogQuery } from './log-request.ts';
-export { type PoolOptions, type QueryPool, startQueryPool } from './pool.ts';
+export { type PoolOptions, type QueryOutcome, type QueryPool, startQueryPool } from './pool.ts';
 export type { QueryAnswer, QueryRequest } from './request.ts';
 export { TAG_SCOPES, type TagScope, type TraceQuery } from './trace-request.ts';

@@ -22,6 +22,7 @@ export type MetricQuery =
       /** 0 for an instant query. */
       readonly stepMs: number;
       readonly lookbackMs: number | undefined;
+      /** Milliseconds that the request may take, if less than the server allows. */
       readonly timeoutMs: number | undefined;
     }
   | {
@@ -65,14 +66,18 @@ export async function answer(
   }
 }
 
-async function answerMetrics(request: MetricQuery, readers: Readers, signal: AbortSignal): Promise<string> {
+async function answerMetrics(
+  request: MetricQuery,
+  readers: Readers,
+  signal: AbortSignal,
+): Promise<string | Uint8Array> {
   switch (request.kind) {
     case 'promql': {
-      const { query, startMs, endMs, stepMs, lookbackMs, timeoutMs } = request;
-      const limits = timeoutMs === undefined ? {} : { timeoutMs };
-      return encodePrometheus(
-        await queryPromql(query, { startMs, endMs, stepMs, lookbackMs, limits, signal }, readers.metrics),
-      );
+      const { query, startMs, endMs, stepMs, lookbackMs } = request;
+      // The pool keeps the time: it knows how long the request waited, and it answers while this thread is busy.
+      const limits = { timeoutMs: Number.POSITIVE_INFINITY };
+      const options = { startMs, endMs, stepMs, lookbackMs, limits, signal };
+      return encodePrometheus(await queryPromql(query, options, readers.metrics), signal);
     }
     case 'series': {
       const found = await readers.metrics.series(selectors(request.match), request.startMs, request.endMs, 0);

@@ -4,26 +4,38 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { createReaders, remoteChunkSource } from '../store/index.ts';
 import type { FromWorker, ToWorker } from './pool.ts';
 import { answer, toWireError } from './request.ts';
+import { type StopSignal, stopSignal } from './stop-flags.ts';
 
 if (!parentPort) throw new Error('BUG: query/worker.ts is the entry of a worker thread');
 const port = parentPort;
-const { reads, committed } = workerData as { reads: MessagePort; committed: SharedArrayBuffer };
+const { reads, committed, stops } = workerData as {
+  reads: MessagePort;
+  committed: SharedArrayBuffer;
+  stops: SharedArrayBuffer;
+};
 const readers = createReaders(remoteChunkSource(reads), committed);
-const running = new Map<number, AbortController>();
-const post = (message: FromWorker): void => port.postMessage(message);
+const running = new Map<number, StopSignal>();
+
+/** Posts a message; the memory of an answer's bytes moves to the other thread instead of being copied. */
+function post(message: FromWorker): void {
+  const body = message.kind === 'answer' ? message.body : undefined;
+  const moved = body instanceof Uint8Array && body.byteLength === body.buffer.byteLength ? [body.buffer] : [];
+  port.postMessage(message, moved as ArrayBuffer[]);
+}
 
 port.on('message', (message: ToWorker) => {
-  if (message.kind === 'cancel') {
-    running.get(message.id)?.abort();
+  if (message.kind === 'stop') {
+    running.get(message.id)?.wake();
     return;
   }
-  const controller = new AbortController();
-  running.set(message.id, controller);
-  answer(message.request, readers, controller.signal)
+  const { id, place, request } = message;
+  const stop = stopSignal(stops, place);
+  running.set(id, stop);
+  answer(request, readers, stop.signal)
     .then(
-      (body) => post({ kind: 'answer', id: message.id, body }),
-      (error: unknown) => post({ kind: 'error', id: message.id, error: toWireError(error) }),
+      (body) => post({ kind: 'answer', id, body }),
+      (error: unknown) => post({ kind: 'error', id, error: toWireError(error) }),
     )
-    .finally(() => running.delete(message.id));
+    .finally(() => running.delete(id));
 });
 post({ kind: 'ready' });

@@ -31,7 +31,7 @@ export function selectMembers(
     const places = expr.op === 'limit_ratio' ? members.map((member) => placeOf(member.labels)) : [];
     const heap = new Selection(members.length);
     for (let step = 0; step < steps; step++) {
-      context.tick();
+      context.tick(members.length);
       for (const index of pick(expr, members, step, param[step], places, heap, context)) {
         const member = members[index];
         let has = kept.get(member);
@@ -187,7 +187,7 @@ export function countValues(
   const labelsOf = grouping(expr.grouping === 'by' ? { ...expr, labels: [...expr.labels, name] } : expr);
   const out = new Map<string, VectorSeries>();
   for (const member of input) {
-    context.tick();
+    context.tick(steps);
     const byText = new Map<string, VectorSeries>();
     for (let step = 0; step < steps; step++) {
       if (!member.has[step]) continue;

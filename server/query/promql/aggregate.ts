@@ -79,6 +79,9 @@ function groupSeries(expr: Aggregate, input: VectorSeries[], context: Evaluation
   return [...groups.values()];
 }
 
+/** What adding a histogram costs, in floats. */
+const HISTOGRAM_WORK = 100;
+
 /** Reductions that are one pass over whole columns while there are only floats. */
 const BY_COLUMN: ReadonlySet<string> = new Set(['sum', 'count', 'min', 'max', 'avg', 'group', 'stddev', 'stdvar']);
 
@@ -95,7 +98,7 @@ function reduceGroup(
   const floats = new Float64Array(group.members.length);
   const histograms: NativeHistogram[] = [];
   for (let step = 0; step < steps; step++) {
-    context.tick();
+    context.tick(group.members.length);
     let count = 0;
     histograms.length = 0;
     for (const member of group.members) {
@@ -108,6 +111,7 @@ function reduceGroup(
     const value = reduceStep(expr, floats.subarray(0, count), histograms, param?.[step] ?? 0, context);
     if (value === undefined) continue;
     out.has[step] = 1;
+    context.tick(HISTOGRAM_WORK * histograms.length);
     if (typeof value === 'number') out.values[step] = value;
     else out.histograms[step] = value;
   }
@@ -120,20 +124,23 @@ function reduceColumns(op: Aggregate['op'], group: Group, steps: number, context
   switch (op) {
     case 'count':
       for (const member of group.members) {
-        context.tick();
+        context.tick(steps);
         const present = member.has;
         for (let i = 0; i < steps; i++) values[i] += present[i];
       }
       for (let i = 0; i < steps; i++) has[i] = Number(values[i] > 0);
       return out;
     case 'group':
-      for (const member of group.members) for (let i = 0; i < steps; i++) has[i] |= member.has[i];
+      for (const member of group.members) {
+        context.tick(steps);
+        for (let i = 0; i < steps; i++) has[i] |= member.has[i];
+      }
       values.set(has);
       return out;
     case 'min':
     case 'max':
       for (const member of group.members) {
-        context.tick();
+        context.tick(steps);
         extremes(op === 'min' ? -1 : 1, member, values, has);
       }
       return out;
@@ -163,7 +170,7 @@ function sumColumns({ members }: Group, out: VectorSeries, average: boolean, con
   const lost = new Float64Array(steps);
   const counts = new Uint32Array(steps);
   for (const member of members) {
-    context.tick();
+    context.tick(steps);
     const { values: input, has: present } = member;
     for (let i = 0; i < steps; i++) {
       if (!present[i]) continue;
@@ -196,7 +203,7 @@ function varianceColumns({ members }: Group, out: VectorSeries, root: boolean, c
   const means = new Float64Array(steps);
   const counts = new Uint32Array(steps);
   for (const member of members) {
-    context.tick();
+    context.tick(steps);
     const { values: input, has: present } = member;
     for (let i = 0; i < steps; i++) {
       if (!present[i]) continue;

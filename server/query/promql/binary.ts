@@ -48,7 +48,7 @@ function withScalar(
   const filters = isComparison(expr.op) && !expr.bool;
   const f = isTrim(expr.op) ? undefined : floatOperation(expr.op);
   for (const series of input) {
-    context.tick();
+    context.tick(series.values.length);
     const { labels, dropName } = keepsName(expr) ? series : dropped(series, context);
     if (series.histograms || !f) {
       const result = mixedWithScalar(expr, series, scalar, scalarIsLeft, { labels, dropName }, context);

@@ -13,6 +13,11 @@ export interface EvaluationLimits {
 /** Prometheus's defaults: 50 million samples and two minutes. */
 export const DEFAULT_EVALUATION_LIMITS: EvaluationLimits = { maxSamples: 50_000_000, timeoutMs: 120_000 };
 
+/** Values looked at between two looks at the clock: some milliseconds of the slowest work on floats. */
+const WORK_BETWEEN_CHECKS = 100_000;
+/** What a call of `tick` counts as by itself, for labels, allocation and the like. */
+const TICK_WORK = 500;
+
 /** What the evaluation of one query shares: its text, limits and annotations. */
 export class EvaluationContext {
   /** Whether a dropped metric name is only marked until the end, so that `label_replace` can still read it. */
@@ -25,7 +30,7 @@ export class EvaluationContext {
   private readonly isCancelled: () => boolean;
   private readonly told = new Map<Position, Set<string>>();
   private samples = 0;
-  private calls = 0;
+  private work = 0;
   /** Where else the expression under evaluation stands in the text, as distances from its first place. */
   private shifts: readonly number[] = [0];
 
@@ -58,7 +63,7 @@ export class EvaluationContext {
         fix: 'add matchers, aggregate earlier, use a longer step, or raise query.max_samples',
       });
     }
-    this.tick();
+    this.tick(samples);
   }
 
   /** Says that samples counted by `charge` are no longer held. */
@@ -66,9 +71,15 @@ export class EvaluationContext {
     this.samples -= samples;
   }
 
-  /** Notices a passed deadline or a cancelled request at every 64th call, so that it can stand in a loop over series. */
-  tick(): void {
-    if ((++this.calls & 63) === 0) this.checkTime();
+  /**
+   * Stands in every loop that may be long, and notices a passed deadline or a cancelled request now and then.
+   * @param work How much was or will be done until the next call, in values looked at; a call itself counts as some.
+   */
+  tick(work = 1): void {
+    this.work += work + TICK_WORK;
+    if (this.work < WORK_BETWEEN_CHECKS) return;
+    this.work = 0;
+    this.checkTime();
   }
 
   /** @throws BarographError `timeout`, `cancelled`. */

@@ -1,105 +1,152 @@
 import {
+  BarographError,
   bucketsOf,
   CUSTOM_BUCKETS_SCHEMA,
   compareLabels,
   type Labels,
-  labelsToRecord,
   type NativeHistogram,
+  type SeriesSamples,
 } from '../../model/index.ts';
 import type { PromResult } from './engine.ts';
 import { formatValue } from './format.ts';
+import { JsonBytes, type SampleTimes, sampleTimes } from './json-bytes.ts';
+import type { Steps } from './plan.ts';
 import type { VectorSeries } from './values.ts';
 
-/** A result as the body of Prometheus's `query` and `query_range` answers. */
-export function encodePrometheus(result: PromResult): string {
-  const notes = [
-    result.warnings.length > 0 ? `,"warnings":${JSON.stringify(result.warnings)}` : '',
-    result.infos.length > 0 ? `,"infos":${JSON.stringify(result.infos)}` : '',
-  ].join('');
-  return `{"status":"success","data":${encodeData(result)}${notes}}`;
+/**
+ * A result as the body of Prometheus's `query` and `query_range` answers, in UTF-8.
+ * @param signal Looked at between series, since an answer of millions of samples takes a while.
+ * @throws BarographError `query_limit` where the answer would be too large, `cancelled`.
+ */
+export function encodePrometheus(result: PromResult, signal?: { readonly aborted: boolean }): Uint8Array {
+  const out = new JsonBytes();
+  out.text('{"status":"success","data":{"resultType":');
+  writeData(out, result, signal);
+  out.text('}');
+  if (result.warnings.length > 0) out.text(`,"warnings":${JSON.stringify(result.warnings)}`);
+  if (result.infos.length > 0) out.text(`,"infos":${JSON.stringify(result.infos)}`);
+  out.text('}');
+  return out.finish();
 }
 
-function encodeData(result: PromResult): string {
+type Stop = { readonly aborted: boolean } | undefined;
+
+function writeData(out: JsonBytes, result: PromResult, stop: Stop): void {
   const { value, steps } = result;
-  const time = encodeTime(steps.startMs);
+  const instant = result.kind === 'instant';
   switch (value.kind) {
     case 'string':
-      return `{"resultType":"string","result":[${time},${JSON.stringify(value.value)}]}`;
-    case 'matrix': {
-      const series = [...value.series].sort((a, b) => compareLabels(a.labels, b.labels));
-      const rows = series.map(({ labels, timestamps, values, histograms }) =>
-        encodeSeries(
-          labels,
-          timestamps.length,
-          (i) => timestamps[i],
-          (i) => values[i],
-          (i) => histograms?.[i],
-          () => true,
-        ),
-      );
-      return `{"resultType":"matrix","result":[${rows.join(',')}]}`;
-    }
-    case 'scalar': {
-      if (result.kind === 'instant')
-        return `{"resultType":"scalar","result":[${time},"${formatValue(value.values[0])}"]}`;
-      const has = new Uint8Array(value.values.length).fill(1);
-      return encodeMatrix([{ labels: [], values: value.values, has, histograms: undefined, dropName: false }], result);
-    }
+      out.text(`"string","result":[${encodeTime(steps.startMs)},${JSON.stringify(value.value)}]`);
+      return;
+    case 'matrix':
+      writeMatrix(out, inOrder(value.series), stop, (series) => writeSamples(out, series));
+      return;
+    case 'scalar':
+      if (instant) {
+        out.text('"scalar","result":');
+        out.sample(encodeTime(steps.startMs), value.values[0]);
+      } else {
+        const has = new Uint8Array(value.values.length).fill(1);
+        const series = [{ labels: [], values: value.values, has, histograms: undefined }];
+        writeColumns(out, series, steps, stop);
+      }
+      return;
     case 'vector': {
-      const sorted = value.sorted && result.kind === 'instant';
-      const series = sorted ? value.series : [...value.series].sort((a, b) => compareLabels(a.labels, b.labels));
-      if (result.kind === 'range') return encodeMatrix(series, result);
-      const rows = series
-        .filter((one) => one.has[0])
-        .map((one) => {
-          const histogram = one.histograms?.[0];
-          const sample = histogram
-            ? `"histogram":[${time},${encodeHistogram(histogram)}]`
-            : `"value":[${time},"${formatValue(one.values[0])}"]`;
-          return `{"metric":${encodeMetric(one.labels)},${sample}}`;
-        });
-      return `{"resultType":"vector","result":[${rows.join(',')}]}`;
+      const series = value.sorted && instant ? value.series : inOrder(value.series);
+      if (instant) writeVector(out, series, encodeTime(steps.startMs), stop);
+      else writeColumns(out, series, steps, stop);
     }
   }
 }
 
-function encodeMatrix(series: readonly VectorSeries[], { steps }: PromResult): string {
-  const times = Array.from({ length: steps.count }, (_, i) => encodeTime(steps.startMs + i * steps.stepMs));
-  const rows = series.map(({ labels, values, has, histograms }) =>
-    encodeSeries(
-      labels,
-      steps.count,
-      (i) => times[i],
-      (i) => values[i],
-      (i) => histograms?.[i],
-      (i) => has[i] === 1,
-    ),
-  );
-  return `{"resultType":"matrix","result":[${rows.filter((row) => row !== '').join(',')}]}`;
+function inOrder<T extends { readonly labels: Labels }>(series: readonly T[]): readonly T[] {
+  return [...series].sort((a, b) => compareLabels(a.labels, b.labels));
 }
 
-function encodeSeries(
-  labels: Labels,
-  count: number,
-  timeAt: (i: number) => string | number,
-  valueAt: (i: number) => number,
-  histogramAt: (i: number) => NativeHistogram | undefined,
-  hasAt: (i: number) => boolean,
-): string {
-  const floats: string[] = [];
-  const histograms: string[] = [];
-  for (let i = 0; i < count; i++) {
-    if (!hasAt(i)) continue;
-    const time = timeAt(i);
-    const text = typeof time === 'number' ? encodeTime(time) : time;
-    const histogram = histogramAt(i);
-    if (histogram) histograms.push(`[${text},${encodeHistogram(histogram)}]`);
-    else floats.push(`[${text},"${formatValue(valueAt(i))}"]`);
+type Columns = Omit<VectorSeries, 'dropName'>;
+
+function writeColumns(out: JsonBytes, series: readonly Columns[], { startMs, stepMs, count }: Steps, stop: Stop): void {
+  const timeAt = (i: number): string => encodeTime(startMs + i * stepMs);
+  const times = sampleTimes(Array.from({ length: count }, (_, i) => timeAt(i)));
+  writeMatrix(out, series, stop, (one) => writeSteps(out, one, times, timeAt));
+}
+
+function writeVector(out: JsonBytes, series: readonly VectorSeries[], time: string, stop: Stop): void {
+  out.text('"vector","result":[');
+  let first = true;
+  for (const { labels, values, has, histograms } of series) {
+    if (!has[0]) continue;
+    throwIfStopped(stop);
+    if (!first) out.comma();
+    first = false;
+    writeMetric(out, labels);
+    const histogram = histograms?.[0];
+    if (histogram) out.text(`,"histogram":[${time},${encodeHistogram(histogram)}]}`);
+    else {
+      out.text(',"value":');
+      out.sample(time, values[0]);
+      out.text('}');
+    }
   }
-  const parts: string[] = [];
-  if (floats.length > 0) parts.push(`"values":[${floats.join(',')}]`);
-  if (histograms.length > 0) parts.push(`"histograms":[${histograms.join(',')}]`);
-  return parts.length === 0 ? '' : `{"metric":${encodeMetric(labels)},${parts.join(',')}}`;
+  out.text(']');
+}
+
+/** `write` writes the samples of a series and says whether there were any. */
+function writeMatrix<T extends { readonly labels: Labels }>(
+  out: JsonBytes,
+  series: readonly T[],
+  stop: Stop,
+  write: (series: T) => boolean,
+): void {
+  out.text('"matrix","result":[');
+  let first = true;
+  for (const one of series) {
+    throwIfStopped(stop);
+    const before = out.size;
+    if (!first) out.comma();
+    writeMetric(out, one.labels);
+    if (write(one)) {
+      out.text('}');
+      first = false;
+    } else out.truncate(before);
+  }
+  out.text(']');
+}
+
+/** The columns of a range query. */
+function writeSteps(
+  out: JsonBytes,
+  { values, has, histograms }: Omit<Columns, 'labels'>,
+  times: SampleTimes,
+  timeAt: (i: number) => string,
+): boolean {
+  const before = out.size;
+  out.text(',"values":[');
+  const floats = histograms ? has.map((present, i) => (histograms[i] ? 0 : present)) : has;
+  const any = out.samples(times, values, floats);
+  if (any) out.text(']');
+  else out.truncate(before);
+  if (!histograms) return any;
+  const found: string[] = [];
+  for (let i = 0; i < values.length; i++) {
+    const histogram = has[i] ? histograms[i] : undefined;
+    if (histogram) found.push(`[${timeAt(i)},${encodeHistogram(histogram)}]`);
+  }
+  if (found.length > 0) out.text(`,"histograms":[${found.join(',')}]`);
+  return any || found.length > 0;
+}
+
+/** The raw samples of a range selector. */
+function writeSamples(out: JsonBytes, { timestamps, values, histograms }: SeriesSamples): boolean {
+  const times = Array.from(timestamps, encodeTime);
+  const has = new Uint8Array(values.length).fill(1);
+  const columns = { values, has, histograms: histograms as VectorSeries['histograms'] };
+  return writeSteps(out, columns, sampleTimes(times), (i) => times[i]);
+}
+
+function throwIfStopped(stop: Stop): void {
+  if (!stop?.aborted) return;
+  throw new BarographError({ code: 'cancelled', status: 499, where: 'query', got: 'a cancelled request' });
 }
 
 /** Milliseconds as the seconds that Prometheus writes: without trailing zeros. */
@@ -107,8 +154,15 @@ function encodeTime(ms: number): string {
   return String(ms / 1000);
 }
 
-function encodeMetric(labels: Labels): string {
-  return JSON.stringify(labelsToRecord(labels));
+function writeMetric(out: JsonBytes, labels: Labels): void {
+  out.text('{"metric":{');
+  for (let i = 0; i < labels.length; i += 2) {
+    if (i > 0) out.text(',');
+    out.string(labels[i]);
+    out.text(':');
+    out.string(labels[i + 1]);
+  }
+  out.text('}');
 }
 
 /** Boundary rules: 0 open on the left, 1 open on the right, 2 open, 3 closed. Empty buckets are left out. */

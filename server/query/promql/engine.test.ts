@@ -108,7 +108,7 @@ describe('answers', () => {
   it("have the form of Prometheus's HTTP API", async () => {
     const at: QueryOptions = { startMs: 61_500, endMs: 61_500, stepMs: 0 };
     const encode = async (query: string, options = at) =>
-      encodePrometheus(await queryPromql(query, options, reader(1)));
+      Buffer.from(encodePrometheus(await queryPromql(query, options, reader(1)))).toString();
     expect(await encode('1 / 0')).toBe('{"status":"success","data":{"resultType":"scalar","result":[61.5,"+Inf"]}}');
     expect(await encode('"a"')).toBe('{"status":"success","data":{"resultType":"string","result":[61.5,"a"]}}');
     expect(await encode('tokens_total')).toBe(

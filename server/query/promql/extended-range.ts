@@ -78,7 +78,7 @@ export function interpolated(
 }
 
 function extended(lookbackMs: number, smoothed: boolean, f: ExtendedFunction): RangeFunction {
-  return ({ samples, from, to, ends, rangeMs, labels }, out, { notes }) => {
+  return ({ samples, from, to, ends, rangeMs, labels }, out, { notes, tick }) => {
     const { timestamps, histograms } = samples;
     for (let step = 0; step < ends.length; step++) {
       const endMs = ends[step];
@@ -90,6 +90,7 @@ function extended(lookbackMs: number, smoothed: boolean, f: ExtendedFunction): R
       const isPast = last < 0 || timestamps[last] < endMs;
       if (smoothed && isPast && after < timestamps.length && timestamps[after] <= endMs + lookbackMs) last = after;
       if (last < first || timestamps[last] <= startMs) continue;
+      tick(last - first);
       if (histograms?.slice(first, last + 1).some((h) => h !== undefined)) {
         notes.ignoredHistograms(labels);
         continue;

@@ -46,7 +46,7 @@ function readHistograms(input: Input, argument: number, reading: Reading): Vecto
   const buckets: ClassicBuckets = { bounds: [], counts: [] };
   const conflicts = new Map<string, Uint8Array>();
   for (const classic of classicHistograms(vector, position, context)) {
-    context.tick();
+    context.tick(steps.count * classic.bounds.length);
     const twin = native.get(classic.key);
     const result = emptySeries(classic.labels, steps.count, classic.dropName);
     for (let step = 0; step < steps.count; step++) {
@@ -84,7 +84,7 @@ function nativeColumns(
 ): VectorSeries[] {
   const out: VectorSeries[] = [];
   for (const series of input) {
-    context.tick();
+    context.tick(100 * series.values.length);
     const { histograms } = series;
     if (!histograms) continue;
     const { labels, dropName } = dropped(series, context);

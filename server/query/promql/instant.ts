@@ -20,7 +20,7 @@ export function mapFloats(input: Input, f: (value: number, step: number) => numb
   const { context } = input;
   const out: VectorSeries[] = [];
   for (const series of vectorOf(input.args[0])) {
-    context.tick();
+    context.tick(series.values.length);
     const { labels, dropName } = dropped(series, context);
     const result = mapColumn({ ...series, labels, dropName }, f);
     if (!isEmptySeries(result)) out.push(result);

@@ -31,6 +31,7 @@ export function matchVectors(
   const groups = new Map<string, MatchGroup>();
   const add = (side: 'many' | 'one', list: VectorSeries[]): void => {
     for (const series of list) {
+      context.tick();
       const key = signatureOf(series.labels, matching, names);
       let group = groups.get(key);
       if (!group) groups.set(key, (group = { many: [], one: [] }));
@@ -39,7 +40,7 @@ export function matchVectors(
   };
   add('many', swapped ? right : left);
   add('one', swapped ? left : right);
-  const many = presence(swapped ? right : left);
+  const many = presence(swapped ? right : left, context);
   const matcher = new Matcher(expr, names, swapped, many, context);
   for (const group of groups.values()) {
     context.tick();
@@ -49,9 +50,12 @@ export function matchVectors(
 }
 
 /** The steps at which any series has a value. */
-function presence(series: readonly VectorSeries[]): Uint8Array {
+function presence(series: readonly VectorSeries[], context: EvaluationContext): Uint8Array {
   const any = new Uint8Array(series[0]?.has.length ?? 0);
-  for (const { has } of series) for (let step = 0; step < any.length; step++) any[step] |= has[step];
+  for (const { has } of series) {
+    context.tick(any.length);
+    for (let step = 0; step < any.length; step++) any[step] |= has[step];
+  }
   return any;
 }
 
@@ -129,6 +133,7 @@ class Matcher {
     const grouped = this.expr.matching?.group !== undefined;
     const taken = new Uint8Array(steps);
     for (const series of many) {
+      this.context.tick(steps);
       let target: Result | undefined;
       let partner: VectorSeries | undefined;
       for (let step = 0; step < steps; step++) {

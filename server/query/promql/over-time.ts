@@ -5,6 +5,9 @@ import type { RangeFunction, RangeOutput } from './range-functions.ts';
 import type { RangeNotes } from './range-notes.ts';
 import { countHistograms, floatWindow, type Windows } from './windows.ts';
 
+/** What adding a histogram costs, in floats. */
+const HISTOGRAM_WORK = 100;
+
 /** Below this average number of samples a window is walked through; above, the sliding forms are faster. Measured. */
 const SLIDING_FROM = 12;
 
@@ -15,15 +18,15 @@ function averageLength({ from, to }: Windows): number {
 }
 
 /** `sum_over_time(v[r])` for floats and histograms. */
-export const sumColumn: RangeFunction = (windows, out, { notes }) => {
-  if (windows.samples.histograms) mixedColumn(windows, out, notes, false);
+export const sumColumn: RangeFunction = (windows, out, { notes, tick }) => {
+  if (windows.samples.histograms) mixedColumn(windows, out, notes, tick, false);
   else if (averageLength(windows) < SLIDING_FROM) directColumn(windows, out, preciseSum);
   else slidingSum(windows, out, false);
 };
 
 /** `avg_over_time(v[r])` for floats and histograms. */
-export const averageColumn: RangeFunction = (windows, out, { notes }) => {
-  if (windows.samples.histograms) mixedColumn(windows, out, notes, true);
+export const averageColumn: RangeFunction = (windows, out, { notes, tick }) => {
+  if (windows.samples.histograms) mixedColumn(windows, out, notes, tick, true);
   else if (averageLength(windows) < SLIDING_FROM) directColumn(windows, out, preciseMean);
   else slidingSum(windows, out, true);
 };
@@ -94,10 +97,17 @@ function slidingSum({ samples, from, to }: Windows, out: RangeOutput, average: b
 }
 
 /** Windows that may hold histograms: only floats, or only histograms, give a value. */
-function mixedColumn(windows: Windows, out: RangeOutput, notes: RangeNotes, average: boolean): void {
+function mixedColumn(
+  windows: Windows,
+  out: RangeOutput,
+  notes: RangeNotes,
+  tick: (work: number) => void,
+  average: boolean,
+): void {
   const { samples, from, to, ends, rangeMs, labels } = windows;
   for (let step = 0; step < ends.length; step++) {
     if (from[step] === to[step]) continue;
+    tick(HISTOGRAM_WORK * (to[step] - from[step]));
     const window = { samples, from: from[step], to: to[step], startMs: ends[step] - rangeMs, endMs: ends[step] };
     const found = countHistograms(window);
     if (found === 0) {
@@ -126,8 +136,8 @@ function mixedColumn(windows: Windows, out: RangeOutput, notes: RangeNotes, aver
  * costs O(1) on average.
  */
 export function extremeColumn(sign: 1 | -1, time: boolean): RangeFunction {
-  return (windows, out, { notes }) => {
-    if (windows.samples.histograms) return extremeOfMixed(windows, out, notes, sign, time);
+  return (windows, out, { notes, tick }) => {
+    if (windows.samples.histograms) return extremeOfMixed(windows, out, notes, tick, sign, time);
     const { samples, from, to } = windows;
     const { values, timestamps } = samples;
     const queue = new Int32Array(values.length);
@@ -151,11 +161,19 @@ export function extremeColumn(sign: 1 | -1, time: boolean): RangeFunction {
   };
 }
 
-function extremeOfMixed(windows: Windows, out: RangeOutput, notes: RangeNotes, sign: 1 | -1, time: boolean): void {
+function extremeOfMixed(
+  windows: Windows,
+  out: RangeOutput,
+  notes: RangeNotes,
+  tick: (work: number) => void,
+  sign: 1 | -1,
+  time: boolean,
+): void {
   const { samples, from, to, ends, rangeMs } = windows;
   for (let step = 0; step < ends.length; step++) {
     if (from[step] === to[step]) continue;
     const window = { samples, from: from[step], to: to[step], startMs: ends[step] - rangeMs, endMs: ends[step] };
+    tick(to[step] - from[step]);
     const floats = floatWindow(window);
     if (floats.to === 0) continue;
     if (floats.to < to[step] - from[step]) notes.ignoredHistograms(windows.labels);

@@ -98,6 +98,7 @@ function compute(name: string, points: readonly Point[], ends: Float64Array, ran
     args: [],
     timeOf: (i) => ends[i],
     notes,
+    tick: () => {},
   });
   return out;
 }

@@ -22,6 +22,8 @@ export interface RangeScope {
   /** The time of a step, milliseconds. */
   readonly timeOf: (step: number) => number;
   readonly notes: RangeNotes;
+  /** To be called in loops over windows whose samples are walked through: how many that is. */
+  readonly tick: (work: number) => void;
 }
 
 /** A range function over every window of one series. */
@@ -32,7 +34,7 @@ type WindowFunction = (window: Window, args: readonly number[], stepMs: number) 
 
 /** Applies a function to the floats of each window; histograms are left out, with a remark where there are both. */
 export function overFloats(f: WindowFunction): RangeFunction {
-  return (windows, out, { args, timeOf, notes }) => {
+  return (windows, out, { args, timeOf, notes, tick }) => {
     const { from, to, ends, rangeMs, samples } = windows;
     const at: number[] = new Array(args.length);
     for (let step = 0; step < ends.length; step++) {
@@ -50,6 +52,7 @@ export function overFloats(f: WindowFunction): RangeFunction {
         notes.ignoredHistograms(windows.labels);
       }
       for (let i = 0; i < at.length; i++) at[i] = args[i][step];
+      tick(window.to - window.from);
       const value = f(window, at, timeOf(step));
       if (value === undefined) continue;
       out.values[step] = value;

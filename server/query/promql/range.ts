@@ -37,7 +37,8 @@ export function rangeColumns(
   const window = input.window as Window;
   const f = functionFor(name, input, plan);
   const timeOf = (step: number): number => startMs + step * stepMs;
-  const scope = { args, timeOf, notes: new RangeNotes(context, position) };
+  const tick = (work: number): void => context.tick(work);
+  const scope = { args, timeOf, notes: new RangeNotes(context, position), tick };
   const ends = new Float64Array(count);
   for (let step = 0; step < count; step++) ends[step] = windowEnd(window, timeOf(step));
   const from = new Int32Array(count);
@@ -46,6 +47,7 @@ export function rangeColumns(
   for (const { samples: series, dropName } of found) {
     // Counted while they are made, so that too many end the query before they fill the memory.
     context.charge(count);
+    context.tick(series.timestamps.length);
     const samples = withoutStale(series);
     findWindows(samples.timestamps, ends, window.rangeMs, from, to);
     const result: VectorSeries & RangeOutput = emptySeries(series.labels, count, dropName);

@@ -12,6 +12,9 @@ import type { RangeFunction, RangeOutput, RangeScope } from './range-functions.t
 import type { RangeNotes } from './range-notes.ts';
 import { countHistograms, type Windows } from './windows.ts';
 
+/** What looking at a histogram costs, in floats. */
+const HISTOGRAM_WORK = 100;
+
 /** `rate(v[r])`: the increase of a counter per second. */
 export const rate: RangeFunction = (windows, out, scope) => extrapolated(windows, out, scope, true, true);
 
@@ -24,11 +27,11 @@ export const delta: RangeFunction = (windows, out, scope) => extrapolated(window
 function extrapolated(
   windows: Windows,
   out: RangeOutput,
-  { notes }: RangeScope,
+  { notes, tick }: RangeScope,
   isCounter: boolean,
   isRate: boolean,
 ): void {
-  if (windows.samples.histograms) return mixedColumn(windows, out, notes, isCounter, isRate);
+  if (windows.samples.histograms) return mixedColumn(windows, out, notes, tick, isCounter, isRate);
   if (floatColumn(windows, out, isCounter, isRate) && isCounter) notes.counterName(windows.labels);
 }
 
@@ -101,7 +104,14 @@ function stretch(
 }
 
 /** Windows that may hold histograms: only floats, or only histograms, give a value. */
-function mixedColumn(windows: Windows, out: RangeOutput, notes: RangeNotes, isCounter: boolean, isRate: boolean): void {
+function mixedColumn(
+  windows: Windows,
+  out: RangeOutput,
+  notes: RangeNotes,
+  tick: (work: number) => void,
+  isCounter: boolean,
+  isRate: boolean,
+): void {
   const { samples, from, to, ends, rangeMs, labels } = windows;
   const { timestamps, values } = samples;
   const all = samples.histograms as readonly (NativeHistogram | undefined)[];
@@ -110,6 +120,7 @@ function mixedColumn(windows: Windows, out: RangeOutput, notes: RangeNotes, isCo
     const [first, last] = [from[step], to[step] - 1];
     if (last < first) continue;
     const window = { samples, from: first, to: last + 1, startMs: ends[step] - rangeMs, endMs: ends[step] };
+    tick(HISTOGRAM_WORK * (to[step] - from[step]));
     const found = countHistograms(window);
     if (found > 0 && found <= last - first) {
       notes.mixedTypes(labels);
