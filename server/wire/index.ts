@@ -22,7 +22,15 @@ export { decodeOtlpTraces } from './otlp-traces.ts';
 export * from './otlp-traces-encode.ts';
 export { decodeOtlpTracesJson } from './otlp-traces-json.ts';
 export { decodeWriteRequest } from './remote-write.ts';
-export * from './remote-write-batch.ts';
+export {
+  type BatchExemplar,
+  type BatchHistogram,
+  type BatchLimits,
+  DEFAULT_BATCH_LIMITS,
+  WriteRequestBatch,
+} from './remote-write-batch.ts';
 export { encodeWriteRequest, type WriteRequestColumns } from './remote-write-encode.ts';
+export { decodeWriteRequestV2, type RefusedSeries, type WriteRequestV2Report } from './remote-write-v2.ts';
+export { encodeWriteRequestV2, WRITE_V2_CONTENT_TYPE, type WriteRequestV2Columns } from './remote-write-v2-encode.ts';
 export * from './rpc-status.ts';
 export { parseSeriesLabels } from './series-labels.ts';

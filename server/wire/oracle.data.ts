@@ -1,5 +1,5 @@
 // The messages of every protocol that this room decodes, in protobuf's own language, for `protobufjs`: an independent
-// decoder and encoder that the tests compare ours with. Imported by tests only. Field numbers are from prometheus/prompb,
+// decoder and encoder that the tests compare ours with. Imported by tests only. Field numbers are from prometheus/prompb (remote write, remote read, client model),
 // grafana/loki pkg/push, open-telemetry/opentelemetry-proto v1 and googleapis google/rpc.
 import protobuf from 'protobufjs';
 
@@ -21,6 +21,70 @@ message Histogram {
 }
 message BucketSpan { sint32 offset = 1; uint32 length = 2; }
 message MetricMetadata { int32 type = 1; string metric_family_name = 2; string help = 4; string unit = 5; }
+`;
+
+const REMOTE_WRITE_V2 = `
+syntax = "proto3";
+package v2;
+message Request { reserved 1 to 3; repeated string symbols = 4; repeated TimeSeries timeseries = 5; }
+message TimeSeries {
+  repeated uint32 labels_refs = 1; repeated Sample samples = 2; repeated Histogram histograms = 3;
+  repeated Exemplar exemplars = 4; Metadata metadata = 5; int64 created_timestamp = 6;
+}
+message Exemplar { repeated uint32 labels_refs = 1; double value = 2; int64 timestamp = 3; }
+message Sample { double value = 1; int64 timestamp = 2; int64 start_timestamp = 3; }
+message Metadata { int32 type = 1; uint32 help_ref = 3; uint32 unit_ref = 4; }
+message Histogram {
+  oneof count { uint64 count_int = 1; double count_float = 2; }
+  double sum = 3; sint32 schema = 4; double zero_threshold = 5;
+  oneof zero_count { uint64 zero_count_int = 6; double zero_count_float = 7; }
+  repeated BucketSpan negative_spans = 8; repeated sint64 negative_deltas = 9; repeated double negative_counts = 10;
+  repeated BucketSpan positive_spans = 11; repeated sint64 positive_deltas = 12; repeated double positive_counts = 13;
+  int32 reset_hint = 14; int64 timestamp = 15; repeated double custom_values = 16; int64 start_timestamp = 17;
+}
+message BucketSpan { sint32 offset = 1; uint32 length = 2; }
+`;
+
+const REMOTE_READ = `
+message ReadRequest { repeated Query queries = 1; repeated int32 accepted_response_types = 2; }
+message ReadResponse { repeated QueryResult results = 1; }
+message Query { int64 start_timestamp_ms = 1; int64 end_timestamp_ms = 2; repeated LabelMatcher matchers = 3; ReadHints hints = 4; }
+message LabelMatcher { int32 type = 1; string name = 2; string value = 3; }
+message ReadHints {
+  int64 step_ms = 1; string func = 2; int64 start_ms = 3; int64 end_ms = 4;
+  repeated string grouping = 5; bool by = 6; int64 range_ms = 7;
+}
+message QueryResult { repeated TimeSeries timeseries = 1; }
+message ChunkedReadResponse { repeated ChunkedSeries chunked_series = 1; int64 query_index = 2; }
+message ChunkedSeries { repeated Label labels = 1; repeated Chunk chunks = 2; }
+message Chunk { int64 min_time_ms = 1; int64 max_time_ms = 2; int32 type = 3; bytes data = 4; }
+`;
+
+const CLIENT_MODEL = `
+syntax = "proto3";
+package client;
+message LabelPair { string name = 1; string value = 2; }
+message Timestamp { int64 seconds = 1; int32 nanos = 2; }
+message Gauge { double value = 1; }
+message Counter { double value = 1; Exemplar exemplar = 2; Timestamp created_timestamp = 3; }
+message Quantile { double quantile = 1; double value = 2; }
+message Summary { uint64 sample_count = 1; double sample_sum = 2; repeated Quantile quantile = 3; Timestamp created_timestamp = 4; }
+message Untyped { double value = 1; }
+message Histogram {
+  uint64 sample_count = 1; double sample_count_float = 4; double sample_sum = 2; repeated Bucket bucket = 3;
+  Timestamp created_timestamp = 15; sint32 schema = 5; double zero_threshold = 6; uint64 zero_count = 7; double zero_count_float = 8;
+  repeated BucketSpan negative_span = 9; repeated sint64 negative_delta = 10; repeated double negative_count = 11;
+  repeated BucketSpan positive_span = 12; repeated sint64 positive_delta = 13; repeated double positive_count = 14;
+  repeated Exemplar exemplars = 16;
+}
+message Bucket { uint64 cumulative_count = 1; double cumulative_count_float = 4; double upper_bound = 2; Exemplar exemplar = 3; }
+message BucketSpan { sint32 offset = 1; uint32 length = 2; }
+message Exemplar { repeated LabelPair label = 1; double value = 2; Timestamp timestamp = 3; }
+message Metric {
+  repeated LabelPair label = 1; Gauge gauge = 2; Counter counter = 3; Summary summary = 4; Untyped untyped = 5;
+  Histogram histogram = 7; int64 timestamp_ms = 6;
+}
+message MetricFamily { string name = 1; string help = 2; int32 type = 3; repeated Metric metric = 4; string unit = 5; }
 `;
 
 const LOKI = `
@@ -119,6 +183,12 @@ function load(text: string): protobuf.Root {
 
 /** `prompb.WriteRequest` and its parts. */
 export const remoteWriteProto = load(REMOTE_WRITE);
+/** `v2.Request` (in truth `io.prometheus.write.v2.Request`) and its parts. */
+export const remoteWriteV2Proto = load(REMOTE_WRITE_V2);
+/** `prompb.ReadRequest`, `ReadResponse`, `ChunkedReadResponse` and their parts. */
+export const remoteReadProto = load(REMOTE_WRITE + REMOTE_READ);
+/** `client.MetricFamily` (in truth `io.prometheus.client.MetricFamily`) and its parts. */
+export const clientModelProto = load(CLIENT_MODEL);
 /** `logproto.PushRequest` and its parts. */
 export const lokiProto = load(LOKI);
 /** `otlp.Export…ServiceRequest` and their parts. */

@@ -65,7 +65,7 @@ export function encodeWriteRequest(columns: WriteRequestColumns): Uint8Array {
 }
 
 /** Indexes 0…count−1 ordered by series, stable; `starts[s]` to `starts[s + 1]` are those of series `s`. */
-function groupBySeries(
+export function groupBySeries(
   seriesCount: number,
   count: number,
   seriesOf: (i: number) => number,
@@ -83,7 +83,8 @@ function groupBySeries(
   return { starts, order };
 }
 
-function writeLabels(writer: Writer, labels: Labels): void {
+/** Writes a label set as field 1 of the current message. */
+export function writeLabels(writer: Writer, labels: Labels): void {
   for (let i = 0; i < labels.length; i += 2) {
     const label = writer.begin(1);
     writer.string(1, labels[i]);
@@ -110,8 +111,14 @@ function writeMetadata(writer: Writer, metadata: MetricMetadata): void {
 }
 
 function writeHistogram(writer: Writer, histogram: NativeHistogram, timestampMs: number): void {
-  const integers = isIntegerHistogram(histogram);
   const start = writer.begin(4);
+  writeHistogramFields(writer, histogram, timestampMs);
+  writer.end(start);
+}
+
+/** Writes the fields of a histogram message, which are the same in remote write 1.0, 2.0 and remote read. */
+export function writeHistogramFields(writer: Writer, histogram: NativeHistogram, timestampMs: number): void {
+  const integers = isIntegerHistogram(histogram);
   if (integers) writer.uint(1, histogram.count);
   else writer.double(2, histogram.count);
   writer.double(3, histogram.sum);
@@ -126,7 +133,6 @@ function writeHistogram(writer: Writer, histogram: NativeHistogram, timestampMs:
   if (histogram.schema === CUSTOM_BUCKETS_SCHEMA && histogram.customValues) {
     writeDoubles(writer, 16, histogram.customValues);
   }
-  writer.end(start);
 }
 
 /** Field `field` holds the spans, `field + 1` the deltas, `field + 2` the float counts. */
@@ -169,7 +175,7 @@ function writeDoubles(writer: Writer, field: number, values: Float64Array): void
 }
 
 /** Whether every count is a whole number below 2^52, so that its difference to any other survives zigzag. */
-function isIntegerHistogram(histogram: NativeHistogram): boolean {
+export function isIntegerHistogram(histogram: NativeHistogram): boolean {
   return (
     isCount(histogram.count) &&
     isCount(histogram.zeroCount) &&

@@ -1,10 +1,15 @@
 import { type CounterResetHint, CUSTOM_BUCKETS_SCHEMA, type NativeHistogram } from '../model/index.ts';
 import type { Cursor } from './cursor.ts';
 
-/** A decoded histogram sample; a staleness marker carries no histogram. */
+/** A decoded histogram sample; a staleness marker carries no histogram. `startMs` is 0 where it is unknown. */
 export type DecodedHistogram =
-  | { readonly stale: false; readonly timestampMs: number; readonly histogram: NativeHistogram }
-  | { readonly stale: true; readonly timestampMs: number };
+  | {
+      readonly stale: false;
+      readonly timestampMs: number;
+      readonly startMs: number;
+      readonly histogram: NativeHistogram;
+    }
+  | { readonly stale: true; readonly timestampMs: number; readonly startMs: number };
 
 /** Remote write's reset hints by number. */
 export const RESET_HINTS: readonly CounterResetHint[] = ['unknown', 'reset', 'no_reset', 'gauge'];
@@ -15,9 +20,11 @@ interface Spans {
   readonly lengths: number[];
 }
 
-/** A histogram as it is on the wire. */
-interface RawHistogram {
+/** A histogram as it is on the wire: of remote write, or with other field numbers of a scrape. */
+export interface RawHistogram {
   count: number;
+  /** Whether the counts were sent as floats; only integers can be held to their sum. */
+  float: boolean;
   zeroCount: number;
   sum: number;
   /** Bits of the sum, which tell a staleness marker from other NaNs. */
@@ -27,12 +34,14 @@ interface RawHistogram {
   zeroThreshold: number;
   hint: number;
   timestampMs: number;
+  startMs: number;
   readonly negative: RawBuckets;
   readonly positive: RawBuckets;
   readonly customValues: number[];
 }
 
-interface RawBuckets {
+/** One side of a histogram as it is on the wire. */
+export interface RawBuckets {
   readonly spans: Spans;
   readonly deltas: number[];
   readonly counts: number[];
@@ -43,9 +52,41 @@ interface RawBuckets {
  * @throws BarographError `malformed` where the schema is unknown or spans and counts don't fit each other.
  */
 export function decodeHistogram(cursor: Cursor): DecodedHistogram {
-  const raw = readHistogram(cursor);
-  const { schema, timestampMs } = raw;
-  if (raw.sumHi === 0x7ff00000 && raw.sumLo === 2) return { stale: true, timestampMs };
+  return checkHistogram(cursor, readHistogram(cursor));
+}
+
+/**
+ * Decodes a native histogram as remote write 2.0 and scrapes demand it: an integer histogram's count is also the sum of
+ * its buckets (at least the sum where NaNs were observed, which are in no bucket), as Prometheus validates it.
+ * @throws BarographError `malformed`, as from `decodeHistogram`.
+ */
+export function checkStrictly(cursor: Cursor, raw: RawHistogram): DecodedHistogram {
+  const decoded = checkHistogram(cursor, raw);
+  if (decoded.stale) return decoded;
+  const { histogram } = decoded;
+  if (histogram.count < 0 || histogram.zeroCount < 0) {
+    throw cursor.failIn('count', 'a negative count', 'counts of 0 or more');
+  }
+  if (raw.float) return decoded;
+  let sum = histogram.zeroCount;
+  for (const count of histogram.positiveCounts) sum += count;
+  for (const count of histogram.negativeCounts) sum += count;
+  const fits = Number.isNaN(histogram.sum) ? sum <= histogram.count : sum === histogram.count;
+  // Beyond 2^53 counts were rounded, and their sum says nothing.
+  if (!fits && sum < Number.MAX_SAFE_INTEGER && histogram.count < Number.MAX_SAFE_INTEGER) {
+    throw cursor.failIn('count', `${histogram.count} observations`, `the ${sum} that are in buckets`);
+  }
+  return decoded;
+}
+
+/**
+ * Makes a histogram of what was read. Errors leave the cursor where it is, so that a caller can go on behind a histogram
+ * that is well formed and says nonsense.
+ * @throws BarographError `malformed`.
+ */
+export function checkHistogram(cursor: Cursor, raw: RawHistogram): DecodedHistogram {
+  const { schema, timestampMs, startMs } = raw;
+  if (raw.sumHi === 0x7ff00000 && raw.sumLo === 2) return { stale: true, timestampMs, startMs };
   if (schema !== CUSTOM_BUCKETS_SCHEMA && (schema < -4 || schema > 8)) {
     throw cursor.failIn('schema', String(schema), `−4 to 8, or ${CUSTOM_BUCKETS_SCHEMA}`);
   }
@@ -60,6 +101,7 @@ export function decodeHistogram(cursor: Cursor): DecodedHistogram {
   return {
     stale: false,
     timestampMs,
+    startMs,
     histogram: {
       schema,
       zeroThreshold: raw.zeroThreshold,
@@ -91,10 +133,20 @@ export function decodeHistogram(cursor: Cursor): DecodedHistogram {
 //   ResetHint reset_hint = 14;
 //   int64 timestamp = 15;
 //   repeated double custom_values = 16;
+//   int64 start_timestamp = 17;  (remote write 2.0)
 // }
-function readHistogram(cursor: Cursor): RawHistogram {
-  const raw: RawHistogram = {
+/** Reads a histogram message without judging it; what isn't protobuf throws `malformed`. */
+export function readHistogram(cursor: Cursor): RawHistogram {
+  const raw = emptyRawHistogram();
+  while (cursor.next()) readField(cursor, raw);
+  return raw;
+}
+
+/** A histogram of which nothing was read yet. */
+export function emptyRawHistogram(): RawHistogram {
+  return {
     count: 0,
+    float: false,
     zeroCount: 0,
     sum: 0,
     sumHi: 0,
@@ -103,12 +155,11 @@ function readHistogram(cursor: Cursor): RawHistogram {
     zeroThreshold: 0,
     hint: 0,
     timestampMs: 0,
+    startMs: 0,
     negative: { spans: { offsets: [], lengths: [] }, deltas: [], counts: [] },
     positive: { spans: { offsets: [], lengths: [] }, deltas: [], counts: [] },
     customValues: [],
   };
-  while (cursor.next()) readField(cursor, raw);
-  return raw;
 }
 
 function readField(cursor: Cursor, raw: RawHistogram): void {
@@ -118,6 +169,7 @@ function readField(cursor: Cursor, raw: RawHistogram): void {
       return;
     case 2:
       raw.count = cursor.double('count_float');
+      raw.float = true;
       return;
     case 3:
       raw.sum = cursor.double('sum');
@@ -163,6 +215,9 @@ function readField(cursor: Cursor, raw: RawHistogram): void {
     case 16:
       cursor.doubles('custom_values', raw.customValues);
       return;
+    case 17:
+      raw.startMs = cursor.int64Number('start_timestamp');
+      return;
     default:
       cursor.skip();
   }
@@ -172,7 +227,8 @@ function readField(cursor: Cursor, raw: RawHistogram): void {
 //   sint32 offset = 1;
 //   uint32 length = 2;
 // }
-function decodeSpan(cursor: Cursor, name: string, spans: Spans): void {
+/** Reads one run of buckets; protobuf scrapes have the same message. */
+export function decodeSpan(cursor: Cursor, name: string, spans: Spans): void {
   const outer = cursor.enter(name, spans.offsets.length);
   let offset = 0;
   let length = 0;
@@ -188,8 +244,6 @@ function decodeSpan(cursor: Cursor, name: string, spans: Spans): void {
         cursor.skip();
     }
   }
-  if (offset < 0 && spans.offsets.length > 0)
-    throw cursor.failIn('offset', String(offset), '0 or more after the first span');
   cursor.leave(outer);
   spans.offsets.push(offset);
   spans.lengths.push(length);
@@ -217,6 +271,9 @@ function bucketsOf(cursor: Cursor, side: string, raw: RawBuckets): { indices: In
   let index = 0;
   let running = 0;
   for (let s = 0; s < spans.offsets.length; s++) {
+    if (s > 0 && spans.offsets[s] < 0) {
+      throw cursor.failIn(`${side}_spans`, `an offset of ${spans.offsets[s]}`, '0 or more after the first span');
+    }
     index += spans.offsets[s];
     for (let i = 0; i < spans.lengths[s]; i++, index++) {
       running = floats.length > 0 ? values[at] : running + values[at];

@@ -229,6 +229,7 @@ describe('native histograms', () => {
       {
         series: 0,
         timestampMs: 1000,
+        startMs: 0,
         histogram: {
           schema: 1,
           zeroThreshold: 0.001,
@@ -265,7 +266,7 @@ describe('native histograms', () => {
           sampleValue: new Float64Array(0),
           histograms: [{ series: 0, timestampMs: 1234, histogram: written }],
         });
-        expect(decode(bytes).histograms).toEqual([{ series: 0, timestampMs: 1234, histogram: written }]);
+        expect(decode(bytes).histograms).toEqual([{ series: 0, timestampMs: 1234, startMs: 0, histogram: written }]);
       }),
       { numRuns: 200 },
     );

@@ -1,14 +1,12 @@
-import type { BarographError, Exemplar, MetricMetadata, MetricType } from '../model/index.ts';
+import type { Exemplar, MetricMetadata, MetricType } from '../model/index.ts';
 import { labelsFromPairs } from '../model/index.ts';
 import { BYTES, Cursor } from './cursor.ts';
-import { tooLarge } from './malformed.ts';
 import type { WriteRequestBatch } from './remote-write-batch.ts';
 import { decodeHistogram } from './remote-write-histogram.ts';
+import { SampleReader, tooMany } from './remote-write-samples.ts';
 
 const TAG_LABELS = 0x0a;
 const TAG_SAMPLES = 0x12;
-const TAG_VALUE = 0x09;
-const TAG_TIMESTAMP = 0x10;
 
 /** Remote write's metric types by number. */
 export const METADATA_TYPES: readonly MetricType[] = [
@@ -74,13 +72,12 @@ class SeriesDecoder {
   /** Label fields of series whose labels aren't one run; appended to `bytes` at the end. */
   readonly #scattered: Uint8Array[] = [];
   #scatteredBytes = 0;
-  /** How many samples fit before the arrays or the limit have to be looked at. */
-  #room: number;
+  readonly #samples: SampleReader;
 
   constructor(cursor: Cursor, batch: WriteRequestBatch) {
     this.#cursor = cursor;
     this.#batch = batch;
-    this.#room = Math.min(batch.sampleSeries.length, batch.limits.maxSamples);
+    this.#samples = new SampleReader(cursor, batch, 1);
   }
 
   // message TimeSeries {
@@ -112,7 +109,7 @@ class SeriesDecoder {
     let samples = 0;
     while (pos < end) {
       if (bytes[pos] === TAG_SAMPLES) {
-        const next = this.#fastSample(pos, end, series);
+        const next = this.#samples.readFast(pos, end, series);
         if (next > 0) {
           pos = next;
           samples++;
@@ -133,13 +130,13 @@ class SeriesDecoder {
         }
         case 2: {
           const outer = cursor.enter('samples', samples++);
-          this.#sample(series);
+          this.#samples.read(series);
           cursor.leave(outer);
           break;
         }
         case 3: {
           const outer = cursor.enter('exemplars', exemplars++);
-          this.#checkSamples();
+          this.#samples.check();
           batch.exemplars.push({ series, exemplar: decodeExemplar(cursor) });
           cursor.leave(outer);
           break;
@@ -191,94 +188,14 @@ class SeriesDecoder {
     batch.labelEnd[series] = batch.bytes.length + this.#scatteredBytes;
   }
 
-  /**
-   * Reads the sample field at `pos` where it is laid out as every sender does: a short length, the value (left out for
-   * 0), the timestamp. Returns the position behind it, or 0 where it is anything else, for the general path.
-   */
-  #fastSample(pos: number, end: number, series: number): number {
-    const bytes = this.#cursor.bytes;
-    if (pos + 2 > end) return 0;
-    const stop = pos + 2 + bytes[pos + 1];
-    if (bytes[pos + 1] >= 0x80 || stop > end) return 0;
-    let p = pos + 2;
-    let lo = 0;
-    let hi = 0;
-    if (p + 9 <= stop && bytes[p] === TAG_VALUE) {
-      lo = bytes[p + 1] | (bytes[p + 2] << 8) | (bytes[p + 3] << 16) | (bytes[p + 4] << 24);
-      hi = bytes[p + 5] | (bytes[p + 6] << 8) | (bytes[p + 7] << 16) | (bytes[p + 8] << 24);
-      p += 9;
-    }
-    // Present-day milliseconds are varints of six bytes: three times 7 bits below 2^21, the others above it.
-    if (p + 7 !== stop || bytes[p] !== TAG_TIMESTAMP) return 0;
-    const b1 = bytes[p + 1];
-    const b2 = bytes[p + 2];
-    const b3 = bytes[p + 3];
-    const b4 = bytes[p + 4];
-    const b5 = bytes[p + 5];
-    const b6 = bytes[p + 6];
-    if ((b1 & b2 & b3 & b4 & b5 & 0x80) === 0 || b6 >= 0x80) return 0;
-    const low = (b1 & 0x7f) | ((b2 & 0x7f) << 7) | ((b3 & 0x7f) << 14);
-    const high = (b4 & 0x7f) | ((b5 & 0x7f) << 7) | (b6 << 14);
-
-    this.#push(series, low + high * 2097152, hi, lo);
-    return stop;
-  }
-
-  // message Sample {
-  //   double value = 1;
-  //   int64 timestamp = 2;
-  // }
-  #sample(series: number): void {
-    const cursor = this.#cursor;
-    let hi = 0;
-    let lo = 0;
-    let timestampMs = 0;
-    while (cursor.next()) {
-      switch (cursor.field) {
-        case 1:
-          cursor.fixed64('value');
-          hi = cursor.hi;
-          lo = cursor.lo;
-          break;
-        case 2:
-          timestampMs = cursor.int64Number('timestamp');
-          break;
-        default:
-          cursor.skip();
-      }
-    }
-    this.#push(series, timestampMs, hi, lo);
-  }
-
   #histogram(series: number): void {
-    this.#checkSamples();
+    this.#samples.check();
     const decoded = decodeHistogram(this.#cursor);
-    if (decoded.stale) this.#push(series, decoded.timestampMs, 0x7ff00000, 2);
-    else this.#batch.histograms.push({ series, timestampMs: decoded.timestampMs, histogram: decoded.histogram });
-  }
-
-  #push(series: number, timestampMs: number, hi: number, lo: number): void {
-    const batch = this.#batch;
-    const i = batch.sampleCount;
-    if (i >= this.#room) this.#makeRoom();
-    batch.sampleSeries[i] = series;
-    batch.sampleTimestampMs[i] = timestampMs;
-    batch.sampleBits[2 * i] = lo;
-    batch.sampleBits[2 * i + 1] = hi;
-    batch.sampleCount = i + 1;
-  }
-
-  #makeRoom(): void {
-    this.#checkSamples();
-    const { sampleCount, limits } = this.#batch;
-    if (sampleCount >= this.#batch.sampleSeries.length) this.#batch.growSamples();
-    this.#room = Math.min(this.#batch.sampleSeries.length, limits.maxSamples);
-  }
-
-  #checkSamples(): void {
-    const batch = this.#batch;
-    const count = batch.sampleCount + batch.histograms.length + batch.exemplars.length;
-    if (count >= batch.limits.maxSamples) throw tooMany('samples', batch.limits.maxSamples);
+    if (decoded.stale) this.#samples.push(series, decoded.timestampMs, 0x7ff00000, 2);
+    else {
+      const { timestampMs, histogram } = decoded;
+      this.#batch.histograms.push({ series, timestampMs, startMs: 0, histogram });
+    }
   }
 }
 
@@ -365,10 +282,6 @@ function decodeMetadata(cursor: Cursor): MetricMetadata {
     }
   }
   return { metric, type, help, unit };
-}
-
-function tooMany(what: string, limit: number): BarographError {
-  return tooLarge('WriteRequest', `more than ${limit} ${what}`, `at most ${limit}`, 'lower max_samples_per_send');
 }
 
 /** Reads a run of label fields (see `WriteRequestBatch.labelBytes`) as pairs in the order that they were sent. */

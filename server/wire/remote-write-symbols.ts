@@ -1,0 +1,121 @@
+import { isAscii, isUtf8 } from 'node:buffer';
+import type { Cursor } from './cursor.ts';
+import { BYTES } from './cursor.ts';
+import { tooLarge } from './malformed.ts';
+
+/** The most symbols of one request. One is two bytes on the wire and more here. */
+const MAX_SYMBOLS = 4_000_000;
+const METRIC_NAME_BYTES = Buffer.from('__name__');
+
+/** What is known of a symbol without making a string of it. */
+const FLAG_NOT_UTF8 = 1;
+const FLAG_METRIC_NAME = 2;
+
+/**
+ * The symbols of one remote write 2.0 request, as ranges of its body. A range starts at the length that stands before
+ * the text in the body: that is how a label's name and value stand in a 1.0 message, so a label is put together by
+ * copying two ranges.
+ */
+export class SymbolTable {
+  readonly bytes: Buffer;
+  count = 0;
+  /** First byte of each symbol's length prefix. */
+  starts = new Uint32Array(1024);
+  /** First byte of its text. */
+  texts = new Uint32Array(1024);
+  /** End of its text, exclusive. */
+  ends = new Uint32Array(1024);
+  #flags = new Uint8Array(0);
+  readonly #strings = new Map<number, string>();
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+
+  /** Takes the symbol in the cursor's current field. */
+  add(cursor: Cursor): void {
+    if (this.count >= MAX_SYMBOLS) {
+      throw tooLarge(
+        'Request.symbols',
+        `more than ${MAX_SYMBOLS} symbols`,
+        `at most ${MAX_SYMBOLS}`,
+        'send less at once',
+      );
+    }
+    const i = this.count++;
+    if (i === this.starts.length) this.#grow();
+    if (cursor.wire === BYTES) this.starts[i] = cursor.pos;
+    const text = cursor.blob('symbols');
+    this.ends[i] = cursor.pos;
+    this.texts[i] = cursor.pos - text.length;
+  }
+
+  /** Looks through the texts once, when all symbols are there. */
+  finish(): void {
+    const { bytes, count, texts, ends } = this;
+    this.#flags = new Uint8Array(count);
+    if (count === 0) return;
+    // Symbols stand in one run mostly; where the whole run is ASCII, lengths below 128 included, so is each of them.
+    const ascii = isAscii(bytes.subarray(texts[0], ends[count - 1]));
+    for (let i = 0; i < count; i++) {
+      const length = ends[i] - texts[i];
+      if (length === 8 && bytes[texts[i]] === 0x5f && bytes.compare(METRIC_NAME_BYTES, 0, 8, texts[i], ends[i]) === 0) {
+        this.#flags[i] = FLAG_METRIC_NAME;
+      } else if (!ascii && !isUtf8(bytes.subarray(texts[i], ends[i]))) {
+        this.#flags[i] = FLAG_NOT_UTF8;
+      }
+    }
+  }
+
+  /** Whether a symbol is `__name__`. */
+  isMetricName(ref: number): boolean {
+    return (this.#flags[ref] & FLAG_METRIC_NAME) !== 0;
+  }
+
+  /** Whether a symbol is text. */
+  isText(ref: number): boolean {
+    return (this.#flags[ref] & FLAG_NOT_UTF8) === 0;
+  }
+
+  /** Whether a symbol is ''. */
+  isEmpty(ref: number): boolean {
+    return this.texts[ref] === this.ends[ref];
+  }
+
+  /** The order of two symbols by their bytes, which is that of their code points: negative, 0 or positive. */
+  compare(a: number, b: number): number {
+    const { bytes } = this;
+    let p = this.texts[a];
+    let q = this.texts[b];
+    const endP = this.ends[a];
+    const endQ = this.ends[b];
+    while (p < endP && q < endQ) {
+      const difference = bytes[p++] - bytes[q++];
+      if (difference !== 0) return difference;
+    }
+    return endP - p - (endQ - q);
+  }
+
+  /** A symbol as a string, made once. */
+  string(ref: number): string {
+    let text = this.#strings.get(ref);
+    if (text === undefined) {
+      text = this.bytes.toString('utf8', this.texts[ref], this.ends[ref]);
+      this.#strings.set(ref, text);
+    }
+    return text;
+  }
+
+  #grow(): void {
+    const size = this.starts.length * 4;
+    this.starts = longer(this.starts, size);
+    this.texts = longer(this.texts, size);
+    this.ends = longer(this.ends, size);
+  }
+}
+
+function longer(array: Uint32Array<ArrayBuffer>, size: number): Uint32Array<ArrayBuffer> {
+  const out = new Uint32Array(size);
+  out.set(array);
+  return out;
+}

@@ -1,0 +1,523 @@
+import { BarographError, type Exemplar, labelsFromPairs, type MetricMetadata } from '../model/index.ts';
+import { BYTES, Cursor, VARINT } from './cursor.ts';
+import { malformed, tooLarge } from './malformed.ts';
+import { METADATA_TYPES } from './remote-write.ts';
+import type { WriteRequestBatch } from './remote-write-batch.ts';
+import { checkStrictly, readHistogram } from './remote-write-histogram.ts';
+import { SampleReader, tooMany } from './remote-write-samples.ts';
+import { SymbolTable } from './remote-write-symbols.ts';
+
+const TAG_LABEL_REFS = 0x0a;
+const TAG_SAMPLES = 0x12;
+/** How many of the refused series and histograms are listed; all are counted. */
+const MAX_LISTED = 100;
+/** The most bytes that the labels of one request may have once their symbols are put in. */
+const MAX_LABEL_BYTES = 256 * 1024 * 1024;
+
+/** A series, or a part of one, that was not taken from a request. */
+export interface RefusedSeries {
+  /** Index among the request's time series. */
+  readonly series: number;
+  /** What was wrong with it, without any of its text. */
+  readonly reason: string;
+}
+
+/** What became of a remote write 2.0 request. */
+export interface WriteRequestV2Report {
+  /**
+   * What the batch holds, as it was sent: a staleness marker that came as a histogram is one of the batch's samples and
+   * counts as a histogram here. These less what is refused later are the response's `…-Written` headers.
+   */
+  readonly samples: number;
+  readonly histograms: number;
+  readonly exemplars: number;
+  /** How many series were refused whole, or lost a histogram or an exemplar. 0 means that everything was taken. */
+  readonly refusedCount: number;
+  /** The first hundred of them. */
+  readonly refused: readonly RefusedSeries[];
+}
+
+/**
+ * Decodes a Prometheus remote write 2.0 request (`io.prometheus.write.v2.Request`, decompressed) into `batch`, which is
+ * emptied first. A series' labels are put together from the symbols as 1.0 writes them, so a series has the same key
+ * bytes in both versions, and `parseSeriesLabels` reads those that are new.
+ *
+ * A series is refused whole where a reference points nowhere, names aren't sorted or are there twice or empty, there is
+ * no `__name__`, a text isn't UTF-8, or it has both samples and histograms or neither. A histogram or exemplar that says
+ * nonsense is left out of its series. The rest of the request is kept, and the report says what wasn't.
+ *
+ * `bytes` must stay unchanged while the batch is used. After an error the batch is empty.
+ * @throws BarographError `malformed` (400) for what isn't such a message, or `too_large` (413) beyond the limits.
+ */
+export function decodeWriteRequestV2(bytes: Uint8Array, batch: WriteRequestBatch): WriteRequestV2Report {
+  batch.clear();
+  try {
+    const symbols = readSymbols(bytes);
+    const cursor = new Cursor(bytes, 'Request');
+    const decoder = new SeriesDecoder(cursor, batch, symbols);
+    while (cursor.next()) {
+      if (cursor.field !== 5) {
+        cursor.skip();
+        continue;
+      }
+      const outer = cursor.enter('timeseries', decoder.index);
+      decoder.decode();
+      cursor.leave(outer);
+    }
+    return decoder.finish();
+  } catch (error) {
+    batch.clear();
+    throw error;
+  }
+}
+
+// message Request {
+//   reserved 1 to 3;
+//   repeated string symbols = 4;
+//   repeated TimeSeries timeseries = 5;
+// }
+/** Collects the symbols, wherever they stand: protobuf allows them behind the series that refer to them. */
+function readSymbols(bytes: Uint8Array): SymbolTable {
+  const cursor = new Cursor(bytes, 'Request');
+  const symbols = new SymbolTable(cursor.bytes);
+  let isV1 = false;
+  while (cursor.next()) {
+    if (cursor.field === 4) symbols.add(cursor);
+    else {
+      if (cursor.field === 1 && cursor.wire === BYTES) isV1 = true;
+      cursor.skip();
+    }
+  }
+  if (isV1 && symbols.count === 0) {
+    const fix = 'send it with Content-Type application/x-protobuf';
+    throw malformed('Request', 'a remote write 1.0 message', 'an io.prometheus.write.v2.Request', fix);
+  }
+  if (symbols.count > 0 && !symbols.isEmpty(0)) {
+    throw malformed('Request.symbols[0]', 'a text', "'', so that references of 0 mean nothing");
+  }
+  symbols.finish();
+  return symbols;
+}
+
+/** Decodes `TimeSeries` messages into a batch; lives for one request. */
+class SeriesDecoder {
+  /** Series met so far, those refused included. */
+  index = 0;
+  readonly #cursor: Cursor;
+  readonly #batch: WriteRequestBatch;
+  readonly #symbols: SymbolTable;
+  readonly #samples: SampleReader;
+  readonly #metadata: MetadataCollector;
+  readonly #refused: RefusedSeries[] = [];
+  #refusedCount = 0;
+  #histogramCount = 0;
+  #staleHistograms = 0;
+  /** References of the current series' labels. */
+  #refs = new Uint32Array(64);
+  #refCount = 0;
+  #labels: Buffer;
+  #labelBytes = 0;
+
+  constructor(cursor: Cursor, batch: WriteRequestBatch, symbols: SymbolTable) {
+    this.#cursor = cursor;
+    this.#batch = batch;
+    this.#symbols = symbols;
+    this.#samples = new SampleReader(cursor, batch, 2);
+    this.#metadata = new MetadataCollector(symbols, batch.metadata);
+    this.#labels = batch.labelSpace;
+  }
+
+  // message TimeSeries {
+  //   repeated uint32 labels_refs = 1;
+  //   repeated Sample samples = 2;
+  //   repeated Histogram histograms = 3;
+  //   repeated Exemplar exemplars = 4;
+  //   Metadata metadata = 5;
+  //   int64 created_timestamp = 6;  (before 2.0 was final)
+  // }
+  decode(): void {
+    const cursor = this.#cursor;
+    const batch = this.#batch;
+    const { bytes, end } = cursor;
+    const series = batch.seriesCount;
+    if (this.index >= batch.limits.maxSeries) throw tooMany('series', batch.limits.maxSeries);
+    if (series >= batch.labelStart.length) batch.growSeries();
+    const before = {
+      samples: batch.sampleCount,
+      exemplars: batch.exemplars.length,
+      histograms: batch.histograms.length,
+    };
+    this.#refCount = 0;
+    let [samples, histograms, createdMs] = [0, 0, 0];
+    let part: string | undefined;
+    let metadata: SeriesMetadata | undefined;
+    let pos = cursor.pos;
+    if (pos < end && bytes[pos] === TAG_LABEL_REFS) pos = this.#shortRefs(pos, end);
+    while (pos < end) {
+      if (bytes[pos] === TAG_SAMPLES) {
+        const next = this.#samples.readFast(pos, end, series);
+        if (next > 0) {
+          pos = next;
+          samples++;
+          continue;
+        }
+      }
+      cursor.pos = pos;
+      cursor.next();
+      switch (cursor.field) {
+        case 1:
+          this.#readRefs();
+          break;
+        case 2: {
+          const outer = cursor.enter('samples', samples++);
+          this.#samples.read(series);
+          cursor.leave(outer);
+          break;
+        }
+        case 3: {
+          const outer = cursor.enter('histograms', histograms++);
+          part = this.#histogram(series) ?? part;
+          cursor.leave(outer);
+          break;
+        }
+        case 4: {
+          const outer = cursor.enter('exemplars', batch.exemplars.length - before.exemplars);
+          part = this.#exemplar(series) ?? part;
+          cursor.leave(outer);
+          break;
+        }
+        case 5: {
+          const outer = cursor.enter('metadata');
+          metadata = readMetadata(cursor);
+          cursor.leave(outer);
+          break;
+        }
+        case 6:
+          createdMs = cursor.int64Number('created_timestamp');
+          break;
+        default:
+          cursor.skip();
+      }
+      pos = cursor.pos;
+    }
+    cursor.pos = end;
+    this.#close(series, before, samples, histograms, createdMs, part, metadata);
+  }
+
+  /** Puts the finished batch together. */
+  finish(): WriteRequestV2Report {
+    const batch = this.#batch;
+    batch.labelSpace = this.#labels;
+    batch.bytes = this.#labels.subarray(0, this.#labelBytes);
+    return {
+      samples: batch.sampleCount - this.#staleHistograms,
+      histograms: this.#histogramCount,
+      exemplars: batch.exemplars.length,
+      refusedCount: this.#refusedCount,
+      refused: this.#refused,
+    };
+  }
+
+  /** Keeps the series that was read, or takes back what it added to the batch. */
+  #close(
+    series: number,
+    before: { samples: number; exemplars: number; histograms: number },
+    samples: number,
+    histograms: number,
+    createdMs: number,
+    part: string | undefined,
+    metadata: SeriesMetadata | undefined,
+  ): void {
+    const batch = this.#batch;
+    const start = this.#labelBytes;
+    let reason = this.#resolveLabels();
+    if (reason === undefined && samples === 0 && histograms === 0) reason = 'neither samples nor histograms';
+    if (reason === undefined && samples > 0 && histograms > 0) reason = 'both samples and histograms';
+    if (reason !== undefined) {
+      this.#labelBytes = start;
+      batch.sampleStartMs.fill(0, before.samples, batch.sampleCount);
+      batch.sampleCount = before.samples;
+      batch.exemplars.length = before.exemplars;
+      batch.histograms.length = before.histograms;
+      this.#refuse(reason);
+      this.index++;
+      return;
+    }
+    if (part !== undefined) this.#refuse(part);
+    if (createdMs !== 0) this.#setCreated(before.samples, before.histograms, createdMs);
+    batch.labelStart[series] = start;
+    batch.labelEnd[series] = this.#labelBytes;
+    batch.seriesCount = series + 1;
+    if (histograms > 0) {
+      const stale = batch.sampleCount - before.samples;
+      this.#staleHistograms += stale;
+      this.#histogramCount += stale + batch.histograms.length - before.histograms;
+    }
+    if (metadata !== undefined) this.#metadata.add(metadata, this.#nameRef(), histograms > 0);
+    this.index++;
+  }
+
+  /** Gives the series' samples and histograms the start time of the whole series where they have none of their own. */
+  #setCreated(sample: number, histogram: number, createdMs: number): void {
+    const { sampleStartMs, sampleCount, histograms } = this.#batch;
+    for (let i = sample; i < sampleCount; i++) if (sampleStartMs[i] === 0) sampleStartMs[i] = createdMs;
+    if (sampleCount > sample) this.#batch.hasStarts = true;
+    for (let i = histogram; i < histograms.length; i++) {
+      if (histograms[i].startMs === 0) histograms[i] = { ...histograms[i], startMs: createdMs };
+    }
+  }
+
+  /**
+   * Reads the packed references at `pos` where their list and each of them is short; returns the position behind them,
+   * or `pos` where anything is longer, for the general path.
+   */
+  #shortRefs(pos: number, end: number): number {
+    const { bytes } = this.#cursor;
+    const length = bytes[pos + 1];
+    let p = pos + 2;
+    const stop = p + length;
+    if (length >= 0x80 || stop > end) return pos;
+    // Every reference is a byte at least.
+    if (this.#refs.length < length) this.#growRefs(length);
+    const refs = this.#refs;
+    let count = 0;
+    while (p < stop) {
+      let ref = bytes[p++];
+      if (ref >= 0x80) {
+        // A reference of two or three bytes; the last one must lie within the list.
+        if (p >= stop) return pos;
+        const second = bytes[p++];
+        ref = (ref & 0x7f) | ((second & 0x7f) << 7);
+        if (second >= 0x80) {
+          if (p >= stop || bytes[p] >= 0x80) return pos;
+          ref |= bytes[p++] << 14;
+        }
+      }
+      refs[count++] = ref;
+    }
+    this.#refCount = count;
+    return stop;
+  }
+
+  /** Reads the field of references that the cursor is at, packed or not. */
+  #readRefs(): void {
+    const cursor = this.#cursor;
+    if (cursor.wire === VARINT) {
+      this.#addRef(cursor.uint32('labels_refs'));
+      return;
+    }
+    const outer = cursor.enter('labels_refs');
+    while (cursor.pos < cursor.end) this.#addRef(cursor.varint32());
+    cursor.leave(outer);
+  }
+
+  #addRef(ref: number): void {
+    if (this.#refCount === this.#refs.length) this.#growRefs(this.#refCount * 2);
+    this.#refs[this.#refCount++] = ref;
+  }
+
+  #growRefs(size: number): void {
+    const refs = new Uint32Array(size);
+    refs.set(this.#refs);
+    this.#refs = refs;
+  }
+
+  /**
+   * Writes the current series' labels behind those of the others as 1.0 sends them; returns what is wrong with them, if
+   * anything is. Then what was written doesn't count.
+   */
+  #resolveLabels(): string | undefined {
+    const symbols = this.#symbols;
+    const refs = this.#refs;
+    const count = this.#refCount;
+    if (count % 2 !== 0) return `${count} label references, which is no even number`;
+    const { starts, ends } = symbols;
+    let size = 0;
+    for (let i = 0; i < count; i++) {
+      if (refs[i] >= symbols.count) return `label reference ${refs[i]} beyond the ${symbols.count} symbols`;
+      size += ends[refs[i]] - starts[refs[i]];
+    }
+    // A label's own framing is two tags and at most two lengths of five bytes.
+    this.#reserve(size + count * 8);
+    const to = this.#labels;
+    const from = symbols.bytes;
+    let at = this.#labelBytes;
+    let named = false;
+    for (let i = 0; i < count; i += 2) {
+      const name = refs[i];
+      const value = refs[i + 1];
+      if (!symbols.isText(name) || !symbols.isText(value)) return 'a label that is not UTF-8';
+      if (i > 0) {
+        const order = symbols.compare(refs[i - 2], name);
+        if (order === 0) return 'a label name that is there twice';
+        if (order > 0) return 'label names that are not sorted';
+      }
+      if (symbols.isEmpty(name)) return 'an empty label name';
+      if (symbols.isMetricName(name)) named = !symbols.isEmpty(value);
+      const length = 2 + ends[name] - starts[name] + ends[value] - starts[value];
+      to[at++] = 0x0a;
+      if (length < 0x80) to[at++] = length;
+      else at = writeVarint(to, at, length);
+      to[at++] = 0x0a;
+      for (let p = starts[name], end = ends[name]; p < end; p++) to[at++] = from[p];
+      to[at++] = 0x12;
+      for (let p = starts[value], end = ends[value]; p < end; p++) to[at++] = from[p];
+    }
+    if (!named) return 'no metric name';
+    this.#labelBytes = at;
+    return undefined;
+  }
+
+  /** The symbol that is the current series' name. */
+  #nameRef(): number {
+    for (let i = 0; i < this.#refCount; i += 2) if (this.#symbols.isMetricName(this.#refs[i])) return this.#refs[i + 1];
+    throw new Error('BUG: a series without a name was kept');
+  }
+
+  #reserve(bytes: number): void {
+    const wanted = this.#labelBytes + bytes;
+    if (wanted > MAX_LABEL_BYTES) {
+      const accepted = `${MAX_LABEL_BYTES} bytes`;
+      throw tooLarge('Request.timeseries', 'labels that are longer together', accepted, 'send smaller batches');
+    }
+    if (wanted <= this.#labels.length) return;
+    const grown = Buffer.allocUnsafeSlow(Math.max(wanted, this.#labels.length * 2));
+    this.#labels.copy(grown, 0, 0, this.#labelBytes);
+    this.#labels = grown;
+  }
+
+  #histogram(series: number): string | undefined {
+    this.#samples.check();
+    const raw = readHistogram(this.#cursor);
+    try {
+      const decoded = checkStrictly(this.#cursor, raw);
+      const { timestampMs, startMs } = decoded;
+      if (decoded.stale) {
+        this.#samples.push(series, timestampMs, 0x7ff00000, 2);
+        if (startMs !== 0) this.#samples.setStart(startMs);
+      } else this.#batch.histograms.push({ series, timestampMs, startMs, histogram: decoded.histogram });
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof BarographError)) throw error;
+      return error.message;
+    }
+  }
+
+  // message Exemplar {
+  //   repeated uint32 labels_refs = 1;
+  //   double value = 2;
+  //   int64 timestamp = 3;
+  // }
+  #exemplar(series: number): string | undefined {
+    this.#samples.check();
+    const cursor = this.#cursor;
+    const refs: number[] = [];
+    let value = 0;
+    let timestampMs = 0;
+    while (cursor.next()) {
+      switch (cursor.field) {
+        case 1:
+          cursor.uint64s('labels_refs', refs);
+          break;
+        case 2:
+          value = cursor.double('value');
+          break;
+        case 3:
+          timestampMs = cursor.int64Number('timestamp');
+          break;
+        default:
+          cursor.skip();
+      }
+    }
+    const symbols = this.#symbols;
+    if (refs.length % 2 !== 0) return `an exemplar of ${refs.length} label references, which is no even number`;
+    const pairs: [string, string][] = [];
+    for (let i = 0; i < refs.length; i += 2) {
+      const [name, text] = [refs[i], refs[i + 1]];
+      if (name >= symbols.count || text >= symbols.count) return 'an exemplar with a reference beyond the symbols';
+      if (!symbols.isText(name) || !symbols.isText(text)) return 'an exemplar with a label that is not UTF-8';
+      pairs.push([symbols.string(name), symbols.string(text)]);
+    }
+    const exemplar: Exemplar = { labels: labelsFromPairs(pairs), value, timestampMs };
+    this.#batch.exemplars.push({ series, exemplar });
+    return undefined;
+  }
+
+  #refuse(reason: string): void {
+    this.#refusedCount++;
+    if (this.#refused.length < MAX_LISTED) this.#refused.push({ series: this.index, reason });
+  }
+}
+
+interface SeriesMetadata {
+  readonly type: number;
+  readonly helpRef: number;
+  readonly unitRef: number;
+}
+
+// message Metadata {
+//   MetricType type = 1;
+//   uint32 help_ref = 3;
+//   uint32 unit_ref = 4;
+// }
+function readMetadata(cursor: Cursor): SeriesMetadata {
+  let [type, helpRef, unitRef] = [0, 0, 0];
+  while (cursor.next()) {
+    switch (cursor.field) {
+      case 1:
+        type = cursor.uint32('type');
+        break;
+      case 3:
+        helpRef = cursor.uint32('help_ref');
+        break;
+      case 4:
+        unitRef = cursor.uint32('unit_ref');
+        break;
+      default:
+        cursor.skip();
+    }
+  }
+  return { type, helpRef, unitRef };
+}
+
+/** Makes one entry a metric family of the metadata that every series repeats; lives for one request. */
+class MetadataCollector {
+  readonly #symbols: SymbolTable;
+  readonly #into: MetricMetadata[];
+  /** Names, by symbol, whose metadata was taken. */
+  readonly #seen: Uint8Array;
+  readonly #families = new Set<string>();
+
+  constructor(symbols: SymbolTable, into: MetricMetadata[]) {
+    this.#symbols = symbols;
+    this.#into = into;
+    this.#seen = new Uint8Array(symbols.count);
+  }
+
+  add(metadata: SeriesMetadata, nameRef: number, native: boolean): void {
+    if (this.#seen[nameRef] !== 0) return;
+    this.#seen[nameRef] = 1;
+    const symbols = this.#symbols;
+    const type = METADATA_TYPES[metadata.type] ?? 'unknown';
+    const text = (ref: number) => (ref > 0 && ref < symbols.count && symbols.isText(ref) ? symbols.string(ref) : '');
+    const [help, unit] = [text(metadata.helpRef), text(metadata.unitRef)];
+    if (type === 'unknown' && help === '' && unit === '') return;
+    const name = symbols.string(nameRef);
+    const parts = !native && (type === 'histogram' || type === 'gaugehistogram' || type === 'summary');
+    const metric = parts ? name.replace(/_(?:bucket|g?count|g?sum)$/, '') : name;
+    if (this.#families.has(metric)) return;
+    this.#families.add(metric);
+    this.#into.push({ metric, type, help, unit });
+  }
+}
+
+function writeVarint(to: Uint8Array, at: number, value: number): number {
+  let rest = value;
+  let p = at;
+  while (rest > 0x7f) {
+    to[p++] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
+  }
+  to[p++] = rest;
+  return p;
+}
