@@ -38,13 +38,17 @@ export class EngineStreams {
     const key = `${line.source} ${owner} ${version}`;
     let stream = this.#streams.get(key);
     if (!stream) {
-      const labels: Record<string, string> = { service_name: line.source, region: line.node.region };
+      // What a node's agent knows of everything that is written there.
+      const labels: Record<string, string> = {
+        service_name: line.source,
+        region: line.node.region,
+        gpu_type: line.node.gpus[0].type.name,
+      };
       if (line.source === 'kernel') labels.job = 'dmesg';
       else Object.assign(labels, { namespace: 'inference', container: line.source });
       if (line.replica) {
         labels.deployment = line.replica.deployment.name;
         labels.model_version = version;
-        labels.gpu_type = line.replica.deployment.spec.gpuType.name;
       }
       stream = labelsFromRecord(labels);
       this.#streams.set(key, stream);

@@ -27,6 +27,8 @@ export interface GpuSurroundings {
   coolingFactor: number;
   /** Watts, where somebody lowered the limit. */
   powerLimitWatts: number;
+  /** Share of time that another process's kernels take, 0 to below 1: the driver slices time between processes. */
+  otherBusy: number;
 }
 
 const LOWEST_CLOCK = 0.25;
@@ -72,13 +74,14 @@ export class Gpu {
     this.type = type;
     this.uuid = uuid;
     this.index = index;
-    this.surroundings = { inletCelsius, coolingFactor: 1, powerLimitWatts: type.powerLimitWatts };
+    this.surroundings = { inletCelsius, coolingFactor: 1, powerLimitWatts: type.powerLimitWatts, otherBusy: 0 };
     this.powerWatts = type.idleWatts;
     this.temperatureCelsius = inletCelsius + type.idleWatts * type.kelvinPerWatt;
   }
 
   /** Moves on by some seconds under a load; at most a second at a time, or the controllers overshoot. */
-  tick(load: GpuLoad, seconds: number): void {
+  tick(own: GpuLoad, seconds: number): void {
+    const load = withOther(own, this.surroundings.otherBusy);
     this.busyRatio = load.busy;
     this.tensorActiveRatio = Math.min(1, load.tensor / this.clock);
     this.dramActiveRatio = load.dram;
@@ -91,6 +94,11 @@ export class Gpu {
     const ns = seconds * 1e9;
     if (this.reasons & REASON_SW_POWER_CAP) this.powerViolationNs += ns * (1 - this.clock);
     if (this.reasons & (REASON_SW_THERMAL | REASON_HW_THERMAL)) this.thermalViolationNs += ns;
+  }
+
+  /** Share of full speed that is left to its engine, above 0 to 1: by the clocks, and by whoever else computes here. */
+  get speed(): number {
+    return this.clock * (1 - this.surroundings.otherBusy);
   }
 
   #setClock(load: GpuLoad): void {
@@ -118,4 +126,14 @@ export class Gpu {
     const target = surroundings.inletCelsius + this.powerWatts * resistance;
     this.temperatureCelsius += (target - this.temperatureCelsius) * (1 - Math.exp(-seconds / type.thermalSeconds));
   }
+}
+
+/** How much of the tensor cores' peak a training step reaches while it runs. */
+const TRAINING_TENSOR = 0.35;
+
+/** An engine's load together with that of a training process. */
+function withOther(own: GpuLoad, otherBusy: number): GpuLoad {
+  if (otherBusy === 0) return own;
+  const busy = 1 - (1 - own.busy) * (1 - otherBusy);
+  return { ...own, busy, tensor: Math.min(1, own.tensor + TRAINING_TENSOR * otherBusy) };
 }

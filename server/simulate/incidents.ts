@@ -77,7 +77,17 @@ function startKvPressure(world: IncidentWorld, planned: PlannedIncident): void {
   });
 }
 
-/** A training job beside an engine takes memory until the engine can't allocate; the engine dies and can't come back. */
+/** From this share of the way to the failure on, the training job's allocator flushes its cache. */
+const FLUSHES_FROM = 0.45;
+/** Share of the GPU's time that the training job takes, before its flushes and at the end of them. */
+const TRAINING_BUSY = 0.12;
+const FLUSHING_BUSY = 0.62;
+
+/**
+ * A training job beside an engine takes memory until the engine can't allocate; the engine dies and can't come back.
+ * Before that, the job's allocator flushes its cache again and again, and since freeing memory waits for the whole device,
+ * the engine gets slower with every flush: the warning comes first, then latency, then the failure.
+ */
 function startOutOfMemory(world: IncidentWorld, planned: PlannedIncident): void {
   const replica = targets(world, planned)[0];
   const gpu = replica.gpus[0];
@@ -90,7 +100,9 @@ function startOutOfMemory(world: IncidentWorld, planned: PlannedIncident): void 
     const wanted = spareBytes * 0.998 * share;
     gpu.usedBytes += wanted - takenBytes;
     takenBytes = wanted;
-    if (share > 0.45 && share < 1) {
+    const flushing = Math.max(0, share - FLUSHES_FROM) / (1 - FLUSHES_FROM);
+    gpu.surroundings.otherBusy = TRAINING_BUSY + (FLUSHING_BUSY - TRAINING_BUSY) * flushing;
+    if (flushing > 0 && share < 1) {
       const text = allocatorRetryLine(nowMs, Math.ceil((share - 0.4) * 12));
       world.writeLine({ timeMs: nowMs, source: 'lora-trainer', node: replica.node, severity: 'warning', text });
     }
@@ -106,6 +118,7 @@ function startOutOfMemory(world: IncidentWorld, planned: PlannedIncident): void 
     );
     world.events.at(planned.endMs, (at) => {
       gpu.usedBytes -= takenBytes;
+      gpu.surroundings.otherBusy = 0;
       startEngine(world, replica, replica.model, at);
     });
   };

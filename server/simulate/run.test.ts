@@ -144,7 +144,11 @@ describe('a backfill of 20 minutes', () => {
   it('sends every series in order, 15 s apart, within the time that it fills', () => {
     for (const [key, series] of received.samples) {
       for (let i = 1; i < series.length; i++) {
-        expect(series[i].timestampMs - series[i - 1].timestampMs, key).toBe(15_000);
+        const stepMs = series[i].timestampMs - series[i - 1].timestampMs;
+        // The engine that runs out of memory isn't there to be scraped for a while.
+        if (key.startsWith('vllm:') && key.includes('"pod":"chat-fast-eu-west-0"')) {
+          expect(stepMs > 0 && stepMs % 15_000 === 0, key).toBe(true);
+        } else expect(stepMs, key).toBe(15_000);
       }
       expect(series[0].timestampMs).toBeGreaterThan(NOW - 20 * MINUTE);
       expect(series.at(-1)!.timestampMs).toBeLessThanOrEqual(NOW);

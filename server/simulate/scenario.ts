@@ -72,14 +72,16 @@ const KV_PRESSURE: Incident = {
 const OOM: Incident = {
   id: 'oom',
   kind: 'oom',
-  startShare: 0.45,
+  startShare: 0.52,
   durationSeconds: 420,
   deployment: 'chat-fast',
   region: 'eu-west',
   cause: 'A training job on the same GPU takes more and more memory, until an allocation of the engine fails.',
   effects: [
     { signal: 'gpu_memory_used_bytes', direction: 'rises', lagSeconds: 30 },
-    { signal: 'log:mem.alloc_retry', direction: 'appears', lagSeconds: 120 },
+    { signal: 'log:mem.alloc_retry', direction: 'appears', lagSeconds: 135 },
+    { signal: 'inference_inter_token_latency_seconds', direction: 'rises', lagSeconds: 165 },
+    { signal: 'inference_total_latency_seconds', direction: 'rises', lagSeconds: 180 },
     { signal: 'log:mem.torch_oom', direction: 'appears', lagSeconds: 300 },
     { signal: 'log:engine.dead', direction: 'appears', lagSeconds: 301 },
     { signal: 'inference_requests_total{outcome="error"}', direction: 'rises', lagSeconds: 302 },
@@ -120,8 +122,8 @@ const XID: Incident = {
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   demo: {
     name: 'demo',
-    summary: 'An overheated node, and later long prompts that fill a key-value cache.',
-    incidents: [THERMAL, KV_PRESSURE],
+    summary: 'A node overheats, a training job takes an engine’s memory, long prompts fill a key-value cache.',
+    incidents: [THERMAL, OOM, KV_PRESSURE],
   },
   calm: { name: 'calm', summary: 'Nothing goes wrong beyond the ordinary.', incidents: [] },
   thermal: { name: 'thermal', summary: THERMAL.cause, incidents: [THERMAL] },

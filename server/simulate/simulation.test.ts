@@ -127,7 +127,7 @@ describe('the simulated fleet', () => {
   });
 
   it('says what led to a CUDA out of memory, in order, and serves again', () => {
-    const { simulation, lines } = run(30, { scenario: SCENARIOS.oom });
+    const { simulation, lines, requests } = run(30, { scenario: SCENARIOS.oom });
     const order = [
       'pytorch allocator cache flushes',
       'CUDA out of memory',
@@ -137,9 +137,20 @@ describe('the simulated fleet', () => {
     const firsts = order.map((text) => lines.findIndex((line) => line.text.includes(text)));
     expect(firsts.every((index) => index >= 0)).toBe(true);
     expect(firsts).toEqual(firsts.toSorted((a, b) => a - b));
+    // Between the first warning and the failure its answers get slower, and nobody else's do.
+    const warnedMs = lines[firsts[0]].timeMs;
+    const failedMs = lines[firsts[1]].timeMs;
+    const { startMs } = simulation.incidents[0];
+    const onReplica = (request: GatewayRequest) => request.attempts.at(-1)?.replica.name === 'chat-fast-eu-west-0';
+    const before = between(requests, 'chat-fast', 'eu-west', START, startMs).filter(onReplica);
+    const warned = between(requests, 'chat-fast', 'eu-west', warnedMs, failedMs - 30_000).filter(onReplica);
+    expect(median(warned, perToken) / median(before, perToken)).toBeGreaterThan(1.15);
+    const elsewhere = between(requests, 'chat-fast', 'us-east', warnedMs, failedMs);
+    expect(median(elsewhere, perToken) / median(before, perToken)).toBeLessThan(1.15);
     expect(simulation.fleet.replicas.every(({ state }) => state === 'serving')).toBe(true);
     const gpu = simulation.fleet.nodes.find(({ name }) => name === 'gpu-eu-west-chat-fast-0')!.gpus[0];
     expect(gpu.usedBytes / gpu.type.memoryBytes).toBeCloseTo(0.9, 3);
+    expect(gpu.surroundings.otherBusy).toBe(0);
   });
 
   it('rolls a slower version out and back', () => {

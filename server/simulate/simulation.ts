@@ -174,7 +174,7 @@ export class Simulation {
     let clock = 1;
     for (const gpu of gpus) {
       gpu.tick(load, TICK_MS / 1000);
-      clock = Math.min(clock, gpu.clock);
+      clock = Math.min(clock, gpu.speed);
       // Tensor parallelism exchanges each token's activations twice a layer; the host only sends and gets tokens.
       const tokens = work.promptTokens + work.generatedTokens;
       const { size } = replica.model;
