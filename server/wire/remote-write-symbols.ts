@@ -5,11 +5,13 @@ import { tooLarge } from './malformed.ts';
 
 /** The most symbols of one request. One is two bytes on the wire and more here. */
 const MAX_SYMBOLS = 4_000_000;
+const SLACK = 8;
 const METRIC_NAME_BYTES = Buffer.from('__name__');
 
-/** What is known of a symbol without making a string of it. */
-const FLAG_NOT_UTF8 = 1;
-const FLAG_METRIC_NAME = 2;
+/** Bits of `SymbolTable.flags`: what is known of a symbol without making a string of it. */
+export const NOT_UTF8 = 1;
+export const IS_METRIC_NAME = 2;
+export const IS_EMPTY = 4;
 
 /**
  * The symbols of one remote write 2.0 request, as ranges of its body. A range starts at the length that stands before
@@ -18,6 +20,8 @@ const FLAG_METRIC_NAME = 2;
  */
 export class SymbolTable {
   readonly bytes: Buffer;
+  /** What `starts` and `ends` point into, with eight bytes to read behind every symbol. */
+  view: DataView;
   count = 0;
   /** First byte of each symbol's length prefix. */
   starts = new Uint32Array(1024);
@@ -25,11 +29,13 @@ export class SymbolTable {
   texts = new Uint32Array(1024);
   /** End of its text, exclusive. */
   ends = new Uint32Array(1024);
-  #flags = new Uint8Array(0);
+  /** What each symbol is; set by `finish`. */
+  flags = new Uint8Array(0);
   readonly #strings = new Map<number, string>();
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /** Takes the symbol in the cursor's current field. */
@@ -53,33 +59,34 @@ export class SymbolTable {
   /** Looks through the texts once, when all symbols are there. */
   finish(): void {
     const { bytes, count, texts, ends } = this;
-    this.#flags = new Uint8Array(count);
+    this.flags = new Uint8Array(count);
     if (count === 0) return;
+    if (ends[count - 1] + SLACK > bytes.length) {
+      // The last symbol is near the end of the body, which no sender does: symbols come first.
+      const longer = new Uint8Array(bytes.length + SLACK);
+      longer.set(bytes);
+      this.view = new DataView(longer.buffer);
+    }
     // Symbols stand in one run mostly; where the whole run is ASCII, lengths below 128 included, so is each of them.
     const ascii = isAscii(bytes.subarray(texts[0], ends[count - 1]));
     for (let i = 0; i < count; i++) {
       const length = ends[i] - texts[i];
-      if (length === 8 && bytes[texts[i]] === 0x5f && bytes.compare(METRIC_NAME_BYTES, 0, 8, texts[i], ends[i]) === 0) {
-        this.#flags[i] = FLAG_METRIC_NAME;
+      if (length === 0) this.flags[i] = IS_EMPTY;
+      else if (
+        length === 8 &&
+        bytes[texts[i]] === 0x5f &&
+        bytes.compare(METRIC_NAME_BYTES, 0, 8, texts[i], ends[i]) === 0
+      ) {
+        this.flags[i] = IS_METRIC_NAME;
       } else if (!ascii && !isUtf8(bytes.subarray(texts[i], ends[i]))) {
-        this.#flags[i] = FLAG_NOT_UTF8;
+        this.flags[i] = NOT_UTF8;
       }
     }
   }
 
-  /** Whether a symbol is `__name__`. */
-  isMetricName(ref: number): boolean {
-    return (this.#flags[ref] & FLAG_METRIC_NAME) !== 0;
-  }
-
   /** Whether a symbol is text. */
   isText(ref: number): boolean {
-    return (this.#flags[ref] & FLAG_NOT_UTF8) === 0;
-  }
-
-  /** Whether a symbol is ''. */
-  isEmpty(ref: number): boolean {
-    return this.texts[ref] === this.ends[ref];
+    return (this.flags[ref] & NOT_UTF8) === 0;
   }
 
   /** The order of two symbols by their bytes, which is that of their code points: negative, 0 or positive. */

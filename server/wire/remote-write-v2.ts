@@ -5,7 +5,7 @@ import { METADATA_TYPES } from './remote-write.ts';
 import type { WriteRequestBatch } from './remote-write-batch.ts';
 import { checkStrictly, readHistogram } from './remote-write-histogram.ts';
 import { SampleReader, tooMany } from './remote-write-samples.ts';
-import { SymbolTable } from './remote-write-symbols.ts';
+import { IS_EMPTY, IS_METRIC_NAME, NOT_UTF8, SymbolTable } from './remote-write-symbols.ts';
 
 const TAG_LABEL_REFS = 0x0a;
 const TAG_SAMPLES = 0x12;
@@ -92,10 +92,10 @@ function readSymbols(bytes: Uint8Array): SymbolTable {
     const fix = 'send it with Content-Type application/x-protobuf';
     throw malformed('Request', 'a remote write 1.0 message', 'an io.prometheus.write.v2.Request', fix);
   }
-  if (symbols.count > 0 && !symbols.isEmpty(0)) {
+  symbols.finish();
+  if (symbols.count > 0 && (symbols.flags[0] & IS_EMPTY) === 0) {
     throw malformed('Request.symbols[0]', 'a text', "'', so that references of 0 mean nothing");
   }
-  symbols.finish();
   return symbols;
 }
 
@@ -115,7 +115,12 @@ class SeriesDecoder {
   /** References of the current series' labels. */
   #refs = new Uint32Array(64);
   #refCount = 0;
+  /** References and places of the labels of the series before: what a series has in common with it is copied at once. */
+  #lastRefs = new Uint32Array(64);
+  #lastOffsets = new Uint32Array(65);
+  #lastCount = 0;
   #labels: Buffer;
+  #labelView: DataView;
   #labelBytes = 0;
 
   constructor(cursor: Cursor, batch: WriteRequestBatch, symbols: SymbolTable) {
@@ -125,6 +130,7 @@ class SeriesDecoder {
     this.#samples = new SampleReader(cursor, batch, 2);
     this.#metadata = new MetadataCollector(symbols, batch.metadata);
     this.#labels = batch.labelSpace;
+    this.#labelView = viewOf(this.#labels);
   }
 
   // message TimeSeries {
@@ -320,6 +326,9 @@ class SeriesDecoder {
     const refs = new Uint32Array(size);
     refs.set(this.#refs);
     this.#refs = refs;
+    this.#lastRefs = new Uint32Array(size);
+    this.#lastOffsets = new Uint32Array(size + 1);
+    this.#lastCount = 0;
   }
 
   /**
@@ -330,47 +339,79 @@ class SeriesDecoder {
     const symbols = this.#symbols;
     const refs = this.#refs;
     const count = this.#refCount;
+    const last = this.#lastRefs;
+    const known = this.#lastCount;
+    // Until this series turns out to be good there is none to copy from.
+    this.#lastCount = 0;
     if (count % 2 !== 0) return `${count} label references, which is no even number`;
-    const { starts, ends } = symbols;
+    const { starts, ends, flags } = symbols;
     let size = 0;
     for (let i = 0; i < count; i++) {
       if (refs[i] >= symbols.count) return `label reference ${refs[i]} beyond the ${symbols.count} symbols`;
       size += ends[refs[i]] - starts[refs[i]];
     }
-    // A label's own framing is two tags and at most two lengths of five bytes.
-    this.#reserve(size + count * 8);
+    // A label's own framing is two tags and at most a length of five bytes.
+    this.#reserve(size + count * 4 + 8);
     const to = this.#labels;
-    const from = symbols.bytes;
+    // Short texts are copied eight bytes at a time, the last of them beyond the end of the text: half the time of a loop
+    // over bytes, and a fifth of a call into the runtime (measured in bench/wire.ts).
+    const toView = this.#labelView;
+    const fromView = symbols.view;
+    const offsets = this.#lastOffsets;
     let at = this.#labelBytes;
     let named = false;
+    let isBeforeKnown = true;
     for (let i = 0; i < count; i += 2) {
       const name = refs[i];
       const value = refs[i + 1];
-      if (!symbols.isText(name) || !symbols.isText(value)) return 'a label that is not UTF-8';
-      if (i > 0) {
-        const order = symbols.compare(refs[i - 2], name);
+      const isNameKnown = i < known && name === last[i];
+      if (!isNameKnown || !isBeforeKnown) {
+        if ((flags[name] & NOT_UTF8) !== 0) return 'a label that is not UTF-8';
+        if ((flags[name] & IS_EMPTY) !== 0) return 'an empty label name';
+        const order = i > 0 ? symbols.compare(refs[i - 2], name) : -1;
         if (order === 0) return 'a label name that is there twice';
         if (order > 0) return 'label names that are not sorted';
       }
-      if (symbols.isEmpty(name)) return 'an empty label name';
-      if (symbols.isMetricName(name)) named = !symbols.isEmpty(value);
+      isBeforeKnown = isNameKnown;
+      if ((flags[value] & NOT_UTF8) !== 0) return 'a label that is not UTF-8';
+      if ((flags[name] & IS_METRIC_NAME) !== 0) named = (flags[value] & IS_EMPTY) === 0;
+      if (isNameKnown && value === last[i + 1]) {
+        const start = offsets[i];
+        const length = offsets[i + 2] - start;
+        offsets[i] = at;
+        for (let k = 0; k < length; k += 8) toView.setBigUint64(at + k, toView.getBigUint64(start + k));
+        at += length;
+        continue;
+      }
+      offsets[i] = at;
+      last[i] = name;
+      last[i + 1] = value;
       const length = 2 + ends[name] - starts[name] + ends[value] - starts[value];
       to[at++] = 0x0a;
       if (length < 0x80) to[at++] = length;
       else at = writeVarint(to, at, length);
       to[at++] = 0x0a;
-      for (let p = starts[name], end = ends[name]; p < end; p++) to[at++] = from[p];
+      const nameStart = starts[name];
+      const nameLength = ends[name] - nameStart;
+      for (let k = 0; k < nameLength; k += 8) toView.setBigUint64(at + k, fromView.getBigUint64(nameStart + k));
+      at += nameLength;
       to[at++] = 0x12;
-      for (let p = starts[value], end = ends[value]; p < end; p++) to[at++] = from[p];
+      const valueStart = starts[value];
+      const valueLength = ends[value] - valueStart;
+      for (let k = 0; k < valueLength; k += 8) toView.setBigUint64(at + k, fromView.getBigUint64(valueStart + k));
+      at += valueLength;
     }
     if (!named) return 'no metric name';
+    offsets[count] = at;
+    this.#lastCount = count;
     this.#labelBytes = at;
     return undefined;
   }
 
   /** The symbol that is the current series' name. */
   #nameRef(): number {
-    for (let i = 0; i < this.#refCount; i += 2) if (this.#symbols.isMetricName(this.#refs[i])) return this.#refs[i + 1];
+    for (let i = 0; i < this.#refCount; i += 2)
+      if ((this.#symbols.flags[this.#refs[i]] & IS_METRIC_NAME) !== 0) return this.#refs[i + 1];
     throw new Error('BUG: a series without a name was kept');
   }
 
@@ -384,6 +425,7 @@ class SeriesDecoder {
     const grown = Buffer.allocUnsafeSlow(Math.max(wanted, this.#labels.length * 2));
     this.#labels.copy(grown, 0, 0, this.#labelBytes);
     this.#labels = grown;
+    this.#labelView = viewOf(grown);
   }
 
   #histogram(series: number): string | undefined {
@@ -509,6 +551,10 @@ class MetadataCollector {
     this.#families.add(metric);
     this.#into.push({ metric, type, help, unit });
   }
+}
+
+function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function writeVarint(to: Uint8Array, at: number, value: number): number {
