@@ -171,6 +171,30 @@ describe.each(['HTTP/protobuf', 'HTTP/JSON with gzip', 'gRPC with gzip'])("OpenT
     expect(((await values.json()) as { data: string[] }).data).toContain(service);
   });
 
+  it("sends logs, which are found by the contract's labels of their own attributes", async () => {
+    const provider = new LoggerProvider({
+      resource,
+      processors: [new SimpleLogRecordProcessor({ exporter: exporters(protocol).logs() })],
+    });
+    const logger = provider.getLogger('receivers-test');
+    const requestId = randomUUID();
+    const attributes = { 'gen_ai.request.model': `model-of-${service}`, customer_tier: 'gold', request_id: requestId };
+    for (const outcome of ['ok', 'timeout', 'timeout'])
+      logger.emit({ body: '{"event":"request.finished"}', attributes: { ...attributes, outcome } });
+    await provider.forceFlush();
+    await provider.shutdown();
+    const ofModel = `model_version="model-of-${service}"`;
+    await expect.poll(() => logStats(`{${ofModel}}`)).toMatchObject({ streams: 2, entries: 3 });
+    expect(await logStats(`{${ofModel},customer_tier="gold",outcome="timeout"}`)).toMatchObject({ entries: 2 });
+    const query = `{${ofModel}, outcome="ok"} | request_id="${requestId}"`;
+    const found = await lokiQuery('query_range', { query }, { 'x-loki-response-encoding-flags': 'categorize-labels' });
+    expect(found.result).toHaveLength(1);
+    expect(found.result[0].stream).toMatchObject({ deployment: service, customer_tier: 'gold' });
+    expect(found.result[0].stream).not.toHaveProperty('request_id');
+    const [, , { structuredMetadata }] = found.result[0].values[0];
+    expect(structuredMetadata).not.toHaveProperty('gen_ai_request_model');
+  });
+
   it('sends traces, which are found by their ID in both encodings', async () => {
     const provider = new TracerProvider({
       resource,

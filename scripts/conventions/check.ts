@@ -48,6 +48,10 @@ function labelContradictions({ labels, metrics }: Conventions): string[] {
   for (const name of [...labels.fleet.dimensions, ...labels.fleet.meaning]) {
     if (!classed.has(name)) problems.push(`labels.yaml fleet: ${name} is in no class; add it to one`);
   }
+  for (const name of labels.streams.labels) {
+    if (!labels.allowed[name] && !labels.structural[name])
+      problems.push(`labels.yaml streams: ${name} is neither allowed nor structural`);
+  }
   const buckets = metrics.token_buckets.map((bucket) => bucket.value).join(' ');
   if (labels.structural.token_bucket?.values?.join(' ') !== buckets)
     problems.push(`labels.yaml token_bucket: its values differ from metrics.yaml token_buckets (${buckets})`);

@@ -84,6 +84,12 @@ function labelDeclarations({ labels }: Conventions): Declaration[] {
       'string',
       meaning,
     ),
+    list(
+      'STREAM_LABELS',
+      'The labels that the attributes of a log record give to its stream.',
+      'string',
+      labels.streams.labels,
+    ),
     union('Outcome', 'What the user got.', outcome),
     list('OUTCOMES', 'The values of the label outcome.', 'Outcome', outcome),
     union('TokenType', 'Which tokens are counted.', tokenType),

@@ -29,6 +29,7 @@ export const labelsSchema = z.strictObject({
   infrastructure: z.record(labelName, labelSpec),
   never: z.array(z.strictObject({ rule: labelName, why: sentence, pattern: text, examples: z.array(text).min(1) })),
   aliases: z.array(z.strictObject({ target: labelName, originals: z.array(original).min(1) })),
+  streams: z.strictObject({ labels: z.array(labelName) }),
   fleet: z.strictObject({ dimensions: z.array(labelName), meaning: z.array(labelName) }),
 });
 

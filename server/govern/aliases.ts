@@ -91,6 +91,11 @@ export class AliasResolver {
     return { labels: labelsLeft, renamed, dropped, contradicting };
   }
 
+  /** Where an original leads, for metrics without aliases of their own; empty where it is none. */
+  targetsOf(original: string): string[] {
+    return (this.general.byOriginal.get(original) ?? []).map(({ alias }) => this.general.targets[alias]);
+  }
+
   private tableFor(metric: string): AliasTable {
     for (const { prefix, table } of this.byPrefix) if (metric.startsWith(prefix)) return table;
     return this.general;

@@ -12,6 +12,7 @@ import {
   METRICS,
   type MetricName,
   NEVER_LABELS,
+  STREAM_LABELS,
   STRUCTURAL_LABELS,
 } from '../model/generated/conventions.ts';
 import {
@@ -57,6 +58,7 @@ function conventionsPolicy(): Omit<Policy, 'limits' | 'content'> {
     otherElsewhere: 'keep',
     infrastructureOnContract: 'keep',
     fleetLabels: FLEET_LABELS,
+    streamLabels: STREAM_LABELS,
     listedLabels: Object.fromEntries(Object.values(METRICS).map((metric) => [metric.name, metric.labels])),
     gaugeRules: engineGaugeRules(),
     attributes: GENAI_ATTRIBUTES,

@@ -9,6 +9,7 @@ import { ContentFields } from './content-fields.ts';
 import { type Decision, DecisionLog, type Source } from './decisions.ts';
 import { createPolicy, type PolicyChanges } from './default-policy.ts';
 import { SeriesJudge, type SeriesVerdict } from './judge-series.ts';
+import { type KnownStreams, StreamJudge } from './judge-stream.ts';
 import { NameJudge } from './names.ts';
 import type { AggregationRule } from './rule.ts';
 
@@ -16,6 +17,8 @@ import type { AggregationRule } from './rule.ts';
 export interface Governor {
   /** Judges a series; called once for each raw series never seen, and the verdict is remembered by the caller. */
   judgeSeries(labels: Labels, type: MetricType, source: Source): SeriesVerdict;
+  /** Says which streams exist, so that the policy's limit holds over restarts; without it those since the start count. */
+  knowStreams(known: KnownStreams): void;
   /** Counts a stored series' values against the budgets; called at start for each, so that folding survives restarts. */
   rememberSeries(labels: Labels): void;
   /** How series of a metric (or of its fleet level) are joined; for taking up stored outputs at a start. */
@@ -44,12 +47,14 @@ export function createGovernor(changes: PolicyChanges = {}): Governor {
   const series = new SeriesJudge(policy, names, budgets, decisions, fields);
   const attributes = new AttributeCleaner(policy, names, decisions, fields);
   const spans = new SpanCleaner(policy, attributes, decisions);
-  const logs = new LogCleaner(policy, names, budgets, decisions, attributes, new LineCleaner(policy, names, fields));
+  const streams = new StreamJudge(policy, names, budgets, decisions, fields);
+  const logs = new LogCleaner(policy, names, decisions, streams, attributes, new LineCleaner(policy, names, fields));
   const extras = new ExtrasCleaner(policy, names, decisions, fields);
   return {
     judgeSeries: (labels, type, source) => series.judge(labels, type, source),
     rememberSeries: (labels) => series.remember(labels),
     ruleOf: (metric, type) => series.ruleOf(metric, type),
+    knowStreams: (known) => streams.knowStreams(known),
     governSpan: (span, source) => spans.clean(span, source),
     governLog: (entry, source) => logs.clean(entry, source),
     governExemplar: (labels, source) => extras.cleanExemplar(labels, source),

@@ -12,5 +12,6 @@ export type { Action, Decision, Signal, Source } from './decisions.ts';
 export { createPolicy, type PolicyChanges } from './default-policy.ts';
 export { createGovernor, type Governor } from './governor.ts';
 export { FLEET_PREFIX, type FleetTarget, type SeriesVerdict } from './judge-series.ts';
+export type { KnownStreams } from './judge-stream.ts';
 export type { GovernLimits, LabelClass, LabelPolicy, MetricPolicy, Policy } from './policy.ts';
 export type { AggregationRule } from './rule.ts';

@@ -86,6 +86,8 @@ export interface GovernLimits {
   readonly budgetEntries: number;
   /** Distinct metric names. */
   readonly metricNames: number;
+  /** Distinct log streams; past it a new one is joined with others, and its labels become metadata of its lines. */
+  readonly streams: number;
 }
 
 /** Everything the governor goes by; plain data. */
@@ -106,6 +108,8 @@ export interface Policy {
   readonly infrastructureOnContract: 'keep' | 'listed';
   /** Labels of a `fleet:` series. */
   readonly fleetLabels: readonly string[];
+  /** Labels that a log record's own attributes, or the structured metadata of a line, may give to its stream. */
+  readonly streamLabels: readonly string[];
   /** Labels listed for a metric in the conventions, for `infrastructureOnContract: 'listed'`. */
   readonly listedLabels: Readonly<Record<string, readonly string[]>>;
   /** How gauges of known engines are joined, by metric name. */
@@ -137,4 +141,5 @@ export const DEFAULT_LIMITS: GovernLimits = {
   otherBudget: 1000,
   budgetEntries: 500_000,
   metricNames: 20_000,
+  streams: 100_000,
 };

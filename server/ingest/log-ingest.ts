@@ -17,6 +17,12 @@ export class LogIngest {
   constructor(store: Store, governor: Governor) {
     this.store = store;
     this.governor = governor;
+    governor.knowStreams({
+      get size() {
+        return store.streams.size;
+      },
+      has: (labels) => store.streams.find(labels) !== undefined,
+    });
   }
 
   /**

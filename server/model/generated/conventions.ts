@@ -338,6 +338,22 @@ export const LABEL_ALIASES: readonly LabelAlias[] = [
   { target: 'severity', originals: ['severity_text', 'detected_level'], kept: [] },
 ] as const;
 
+/** The labels that the attributes of a log record give to its stream. */
+export const STREAM_LABELS: readonly string[] = [
+  'model_version',
+  'deployment',
+  'customer_tier',
+  'gpu_type',
+  'region',
+  'environment',
+  'token_bucket',
+  'outcome',
+  'token_type',
+  'span_kind',
+  'first',
+  'estimated',
+] as const;
+
 /** All labels that the fleet level keeps. */
 export const FLEET_LABELS: readonly string[] = [
   'region',
