@@ -169,8 +169,9 @@ function infrastructureSeries(query: string): Series[] {
   if (query.includes('POWER_VIOLATION'))
     return byNode((node, i, t) => (i < 2 && noise(node, Math.floor(t / 240)) > 0.8 ? 0.25 : 0));
   if (query.includes('kv_cache')) return [[{}, (t) => Math.min(1, 0.55 * load(t) + 0.35 * incident(t))]];
-  if (query.includes('SM_ACTIVE'))
-    return byNode((node, i, t) => Math.min(1, (0.45 + 0.06 * i) * load(t) + 0.02 * noise(node, t)));
+  if (query.includes('SM_ACTIVE')) return [[{}, (t) => Math.min(1, 0.7 * load(t) + 0.02 * noise('sm', t))]];
+  if (query.includes('node_cpu')) return [[{}, (t) => 0.2 * load(t) + 0.02 * noise('cpu', t)]];
+  if (query.includes('node_memory')) return [[{}, (t) => 0.34 + 0.02 * load(t)]];
   return [];
 }
 

@@ -231,8 +231,10 @@ describe.skipIf(!built)('the pane', () => {
     await page.locator('[data-filter="customer_tier"]').click();
     await page.getByLabel('pro', { exact: true }).check();
     await page.getByLabel('free', { exact: true }).check();
-    await panel('gpu-memory').getByText('not filtered by customer_tier').waitFor();
-    expect(await panel('ttft').getByText('not filtered').count()).toBe(0);
+    const unfiltered = (id: string) => panel(id).getByRole('button', { name: /not filtered by customer_tier/ });
+    await unfiltered('gpu-memory').waitFor();
+    expect(await unfiltered('saturation').getAttribute('aria-label')).toContain('the metrics of this panel don’t');
+    expect(await unfiltered('ttft').count()).toBe(0);
     const queries = () => fixture.asked.map((url) => url.searchParams.get('query') ?? '');
     await eventually(() => queries().filter((q) => q.includes('customer_tier=~"free|pro"')).length).toBeGreaterThan(8);
     expect(queries().some((q) => q.includes('DCGM') && q.includes('customer_tier'))).toBe(false);

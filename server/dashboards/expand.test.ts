@@ -56,6 +56,17 @@ describe('expandQuery', () => {
   });
 });
 
+test('GPUs are filtered by what they serve through the pod of their engine, and not joined without need', () => {
+  const expr = 'max by (node) (DCGM_FI_DEV_GPU_TEMP{$filters}$serving)';
+  expect(expandQuery(expr, 'promql', context)).toBe('max by (node) (DCGM_FI_DEV_GPU_TEMP{})');
+  const filters = { deployment: ['chat$serving'], region: ['eu'] };
+  expect(expandQuery(expr, 'promql', { ...context, labels: ['region'], filters })).toBe(
+    'max by (node) (DCGM_FI_DEV_GPU_TEMP{region="eu"} and on (replica) (' +
+      'last_over_time(inference_requests_running{deployment="chat$serving"}[30m]) or ' +
+      'last_over_time(vllm:num_requests_running{deployment="chat$serving"}[30m])))',
+  );
+});
+
 test('a rate window holds four reports and no gap between steps', () => {
   expect(rateWindowSeconds(15, 15)).toBe(60);
   expect(rateWindowSeconds(300, 15)).toBe(315);

@@ -2,7 +2,13 @@
 // In: nothing. Out: `PANE`, the types of panels, and `expandQuery`, which puts filters and windows into a query.
 // Never: I/O, a chart library, or a web framework; a browser and the generator of Grafana files read the same data.
 export type { QueryContext } from './expand.ts';
-export { expandQuery, rateWindowSeconds } from './expand.ts';
+export {
+  expandQuery,
+  filterLabelsOf,
+  quantileWindowSeconds,
+  rateWindowSeconds,
+  unreachedFilters,
+} from './expand.ts';
 export { ERROR_OUTCOMES } from './outcomes.ts';
 export { PANE } from './pane.ts';
 export type {

@@ -1,5 +1,5 @@
 import type { PanelQuery, PaneRow } from './panel.ts';
-import { ENGINE_LINES, GPU_LABELS } from './panel-parts.ts';
+import { ENGINE_LABELS, ENGINE_LINES, GPU_LABELS, NODE_LABELS } from './panel-parts.ts';
 
 const GPU_SENDER = 'the GPU exporter of Barograph, or dcgm-exporter by remote write';
 const TRACES = { title: 'Slowest requests', kind: 'traces', expr: '{ name = "gateway" }' } as const;
@@ -8,7 +8,7 @@ const TRACES = { title: 'Slowest requests', kind: 'traces', expr: '{ name = "gat
 function violation(counter: string, reason: string): PanelQuery {
   return {
     language: 'promql',
-    expr: `max by (node) (rate(${counter}{$filters}[$__rate_interval])) / 1e9`,
+    expr: `max by (node) (rate(${counter}{$filters}[$__rate_interval])$serving) / 1e9`,
     legend: reason,
   };
 }
@@ -20,9 +20,21 @@ function violation(counter: string, reason: string): PanelQuery {
 function reasonBit(bit: number, reason: string): PanelQuery {
   return {
     language: 'promql',
-    expr: `max by (node) (floor(DCGM_FI_DEV_CLOCKS_EVENT_REASONS{$filters} / ${bit}) % 2)`,
+    expr: `max by (node) (floor(DCGM_FI_DEV_CLOCKS_EVENT_REASONS{$filters} / ${bit}) % 2$serving)`,
     legend: reason,
   };
+}
+
+const GPU_GAUGES = ['gpu_sm_active_ratio', 'DCGM_FI_PROF_SM_ACTIVE', 'DCGM_FI_PROF_GR_ENGINE_ACTIVE'];
+const GPU_BUSY = /* @__PURE__ */ busiestOf(GPU_GAUGES);
+
+/**
+ * The busiest GPU by the first of these gauges that it has, over the window of a rate: exporters tell of a single moment,
+ * in which a GPU is either busy or not.
+ */
+function busiestOf(gauges: readonly string[]): string {
+  const averages = gauges.map((gauge) => `avg_over_time(${gauge}{$filters}[$__rate_interval])`);
+  return `max((${averages.join(' or ')})$serving)`;
 }
 
 /** What the machines do: memory, heat, clocks, saturation. */
@@ -40,13 +52,13 @@ export const INFRASTRUCTURE_ROW: PaneRow = {
       queries: [
         {
           language: 'promql',
-          expr: 'max by (gpu_type) (gpu_memory_used_bytes{$filters} or DCGM_FI_DEV_FB_USED{$filters} * 1048576)',
+          expr: 'max by (gpu_type) ((gpu_memory_used_bytes{$filters} or DCGM_FI_DEV_FB_USED{$filters} * 1048576)$serving)',
           legend: '{{gpu_type}}',
           colorBy: 'gpu_type',
         },
         {
           language: 'promql',
-          expr: 'max by (gpu_type) (gpu_memory_total_bytes{$filters} or DCGM_FI_DEV_FB_TOTAL{$filters} * 1048576 or (DCGM_FI_DEV_FB_USED{$filters} + DCGM_FI_DEV_FB_FREE{$filters}) * 1048576)',
+          expr: 'max by (gpu_type) ((gpu_memory_total_bytes{$filters} or DCGM_FI_DEV_FB_TOTAL{$filters} * 1048576 or (DCGM_FI_DEV_FB_USED{$filters} + DCGM_FI_DEV_FB_FREE{$filters}) * 1048576)$serving)',
           legend: '{{gpu_type}} total',
           colorBy: 'gpu_type',
           dashed: true,
@@ -65,7 +77,7 @@ export const INFRASTRUCTURE_ROW: PaneRow = {
       queries: [
         {
           language: 'promql',
-          expr: 'max by (node) (gpu_temperature_celsius{$filters} or DCGM_FI_DEV_GPU_TEMP{$filters})',
+          expr: 'max by (node) ((gpu_temperature_celsius{$filters} or DCGM_FI_DEV_GPU_TEMP{$filters})$serving)',
           legend: '{{node}}',
           colorBy: 'node',
         },
@@ -86,7 +98,7 @@ export const INFRASTRUCTURE_ROW: PaneRow = {
       queries: [
         {
           language: 'promql',
-          expr: 'max by (node, reason) (rate(gpu_throttle_seconds_total{$filters}[$__rate_interval]))',
+          expr: 'max by (node, reason) (rate(gpu_throttle_seconds_total{$filters}[$__rate_interval])$serving)',
           legend: '{{reason}}',
         },
         violation('DCGM_FI_DEV_THERMAL_VIOLATION', 'thermal'),
@@ -106,7 +118,8 @@ export const INFRASTRUCTURE_ROW: PaneRow = {
     {
       id: 'saturation',
       title: 'Node saturation',
-      description: 'How busy each node’s busiest GPU is, and (dashed) how full the fullest key-value cache anywhere.',
+      description:
+        'How full the fullest of each is: GPU (SM activity), CPU and memory of a node, key-value cache of an engine.',
       kind: 'lines',
       unit: 'ratio',
       min: 0,
@@ -115,23 +128,37 @@ export const INFRASTRUCTURE_ROW: PaneRow = {
       queries: [
         {
           language: 'promql',
-          expr: 'max by (node) (gpu_sm_active_ratio{$filters} or DCGM_FI_PROF_SM_ACTIVE{$filters} or DCGM_FI_PROF_GR_ENGINE_ACTIVE{$filters})',
-          legend: '{{node}}',
-          colorBy: 'node',
+          expr: 'max(inference_kv_cache_usage_ratio{$filters} or vllm:kv_cache_usage_perc{$filters})',
+          legend: 'KV cache',
+          tone: 'cache',
+          labels: ENGINE_LABELS,
         },
         {
           language: 'promql',
-          expr: 'max(inference_kv_cache_usage_ratio or vllm:kv_cache_usage_perc)',
-          legend: 'KV cache, any node',
-          tone: 'quantile-high',
-          dashed: true,
+          expr: GPU_BUSY,
+          legend: 'GPU',
+          tone: 'gpu',
+        },
+        {
+          language: 'promql',
+          expr: 'max(1 - sum by (instance) (rate(node_cpu_seconds_total{mode="idle",$filters}[$__rate_interval])) / sum by (instance) (rate(node_cpu_seconds_total{$filters}[$__rate_interval])))',
+          legend: 'CPU',
+          tone: 'cpu',
+          labels: NODE_LABELS,
+        },
+        {
+          language: 'promql',
+          expr: 'max(1 - node_memory_MemAvailable_bytes{$filters} / node_memory_MemTotal_bytes{$filters})',
+          legend: 'memory',
+          tone: 'memory',
+          labels: NODE_LABELS,
         },
       ],
       labels: GPU_LABELS,
       links: [ENGINE_LINES, TRACES],
       source: {
-        needs: ['gpu_sm_active_ratio', 'DCGM_FI_PROF_SM_ACTIVE', 'DCGM_FI_PROF_GR_ENGINE_ACTIVE'],
-        sender: GPU_SENDER,
+        needs: ['vllm:kv_cache_usage_perc', 'DCGM_FI_PROF_SM_ACTIVE', 'node_cpu_seconds_total'],
+        sender: 'vLLM, dcgm-exporter and node_exporter by remote write',
       },
     },
   ],

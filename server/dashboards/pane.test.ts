@@ -2,7 +2,7 @@ import { parser as logql } from '@grafana/lezer-logql';
 import { parser as promql } from '@prometheus-io/lezer-promql';
 import { describe, expect, test } from 'vitest';
 import { METRICS, OUTCOMES } from '../model/generated/conventions.ts';
-import { expandQuery } from './expand.ts';
+import { expandQuery, filterLabelsOf, unreachedFilters } from './expand.ts';
 import { ERROR_OUTCOMES } from './outcomes.ts';
 import { PANE } from './pane.ts';
 
@@ -46,24 +46,43 @@ describe.each(panels.map((panel) => [panel.id, panel] as const))('%s', (_, panel
     'queries parse with filters %j',
     (filters) => {
       const exprs = [
-        ...panel.queries.map(({ language, expr }) => ({ language, expr })),
-        ...panel.links.filter((link) => link.kind === 'logs').map(({ expr }) => ({ language: 'logql' as const, expr })),
+        ...panel.queries.map(({ language, expr, labels = panel.labels }) => ({ language, expr, labels })),
+        ...panel.links
+          .filter((link) => link.kind === 'logs')
+          .map(({ expr }) => ({ language: 'logql' as const, expr, labels: PANE.filterLabels })),
       ];
-      for (const { language, expr } of exprs) {
+      for (const { language, expr, labels } of exprs) {
         const expanded = expandQuery(expr, language, {
           filters,
-          labels: panel.labels,
+          labels,
           stepSeconds: 15,
           sampleIntervalSeconds: PANE.sampleIntervalSeconds,
         });
-        expect(expanded).not.toContain('$');
+        expect(expanded).not.toMatch(/\$(filters|serving|__)/);
         expect(errorAt(language === 'promql' ? promql : logql, expanded), expanded).toBeUndefined();
       }
     },
   );
 
   test('filters only by labels that the pane offers', () => {
-    for (const label of panel.labels) expect(PANE.filterLabels).toContain(label);
+    for (const query of panel.queries) {
+      for (const label of filterLabelsOf(panel, query)) expect(PANE.filterLabels).toContain(label);
+    }
+  });
+
+  test.each(PANE.filterLabels)('a filter by %s is in every query, or said not to be', (label) => {
+    const filters = { [label]: ['chosen'] };
+    const unreached = unreachedFilters(panel, filters).flatMap(({ legends }) => legends);
+    for (const query of panel.queries) {
+      const expanded = expandQuery(query.expr, query.language, {
+        filters,
+        labels: query.labels ?? panel.labels,
+        stepSeconds: 15,
+        sampleIntervalSeconds: PANE.sampleIntervalSeconds,
+      });
+      const reached = expanded.includes(`${label}="chosen"`) || expanded.includes(`${label}=~"chosen|"`);
+      expect([query.expr, reached]).toEqual([query.expr, !unreached.includes(query.legend)]);
+    }
   });
 });
 

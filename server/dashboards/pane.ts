@@ -3,6 +3,7 @@ import { INFRASTRUCTURE_ROW } from './infrastructure.ts';
 import { ERROR_OUTCOMES } from './outcomes.ts';
 import type { Pane, PaneRow } from './panel.ts';
 import { AI_LABELS, ENGINE_LINES } from './panel-parts.ts';
+import { ERROR_LINE, WARNING_LINE } from './warning-lines.ts';
 
 const ERRORS = ERROR_OUTCOMES.join('|');
 // `PURE` lets a browser's bundle, which takes only `expandQuery` from this room, leave these and their tables out.
@@ -32,6 +33,12 @@ function errorRatio(outcomes: string, by: string): string {
   const failed = `sum${by} (rate(inference_requests_total{outcome=~"${outcomes}",$filters}[$__rate_interval]))`;
   if (by !== '') return `${failed} / on () group_left () ${all}`;
   return `(${failed} or 0 * ${all}) / ${all}`;
+}
+
+/** How many lines that aren't structured events match an expression and not another, in each step. */
+function countLines(pattern: string, without?: string): string {
+  const not = without === undefined ? '' : ` !~ ${JSON.stringify(without)}`;
+  return `sum(count_over_time({service_name=~".+",$filters} !~ "^[{]" |~ ${JSON.stringify(pattern)}${not} [$__interval]))`;
 }
 
 const HEALTH_ROW: PaneRow = {
@@ -163,14 +170,14 @@ const BEHAVIOUR_ROW: PaneRow = {
       id: 'latency-by-tokens',
       title: 'p95 latency by prompt tokens',
       description:
-        'Total latency of each prompt size class; one class that rises alone is load, all together is trouble.',
+        'Total latency of each prompt size class over 5 minutes; one class that rises alone is load, all are trouble.',
       kind: 'lines',
       unit: 'seconds',
       axis: 'log',
       queries: [
         {
           language: 'promql',
-          expr: 'histogram_quantile(0.95, sum by (le, token_bucket) (rate(inference_total_latency_seconds_bucket{token_bucket!="",$filters}[$__rate_interval])))',
+          expr: 'histogram_quantile(0.95, sum by (le, token_bucket) (rate(inference_total_latency_seconds_bucket{token_bucket!="",$filters}[$__quantile_interval])))',
           legend: '{{token_bucket}}',
           colorBy: 'token_bucket',
           order: BUCKET_VALUES,
@@ -184,6 +191,9 @@ const BEHAVIOUR_ROW: PaneRow = {
   ],
 };
 
+const FAILED_LINES = /* @__PURE__ */ countLines(ERROR_LINE);
+const WARNED_LINES = /* @__PURE__ */ countLines(WARNING_LINE, ERROR_LINE);
+
 /** The pane: three rows from what users feel down to what causes it, and a lane of warnings along the time axis. */
 export const PANE: Pane = {
   title: 'LLM inference',
@@ -193,19 +203,19 @@ export const PANE: Pane = {
   lane: {
     id: 'warnings',
     title: 'Engine warnings',
-    description: 'Lines in which an engine, CUDA, NCCL or the driver warned or failed.',
+    description: 'Lines in which an engine, CUDA, NCCL or the driver warned, failed, or told of a full cache.',
     kind: 'events',
     unit: 'count',
     queries: [
       {
         language: 'logql',
-        expr: 'sum(count_over_time({service_name=~".+",$filters} !~ "^[{]" |~ "ERROR|CRITICAL|CUDA error|out of memory|Xid" [$__interval]))',
+        expr: FAILED_LINES,
         legend: 'errors',
         tone: 'error',
       },
       {
         language: 'logql',
-        expr: 'sum(count_over_time({service_name=~".+",$filters} !~ "^[{]" |~ "WARN" !~ "ERROR|CRITICAL|CUDA error|out of memory|Xid" [$__interval]))',
+        expr: WARNED_LINES,
         legend: 'warnings',
         tone: 'warning',
       },

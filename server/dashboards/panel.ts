@@ -18,6 +18,10 @@ export type Tone =
   | 'quantile-high'
   | 'input'
   | 'output'
+  | 'gpu'
+  | 'cpu'
+  | 'memory'
+  | 'cache'
   | 'error'
   | 'warning'
   | 'muted';
@@ -26,10 +30,12 @@ export type Tone =
 export interface PanelQuery {
   readonly language: QueryLanguage;
   /**
-   * The query with placeholders: `$filters` inside a selector's braces, `$__rate_interval` and `$__interval` inside
-   * brackets. `expandQuery` fills them.
+   * The query with placeholders: `$filters` inside a selector's braces; `$serving` after an expression over GPUs;
+   * `$__rate_interval`, `$__quantile_interval` and `$__interval` inside brackets. `expandQuery` fills them.
    */
   readonly expr: string;
+  /** The allowed labels that the query's metrics carry, where they aren't those of the panel. */
+  readonly labels?: readonly AllowedLabel[];
   /** The name of each series; `{{label}}` takes the label's value. */
   readonly legend: string;
   /** The axis, `left` unless told. A second axis is for a second order of magnitude of the same unit. */
@@ -87,7 +93,7 @@ export interface Panel {
   readonly min?: number;
   readonly max?: number;
   readonly thresholds?: readonly PanelThreshold[];
-  /** The allowed labels that every metric of the panel carries. A filter by another one leaves the panel as it is. */
+  /** The allowed labels that the panel's metrics carry. A filter by another one leaves it as it is, and it says so. */
   readonly labels: readonly AllowedLabel[];
   readonly links: readonly PanelLink[];
   /** What has to be sent, and by whom, before the panel shows anything. */

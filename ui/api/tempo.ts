@@ -67,13 +67,13 @@ function readSearch(body: unknown): TraceSummary[] {
  * Names under which spans carry an allowed label: the contract's own, and OpenTelemetry's, which the receivers of metrics
  * bring onto it but which spans keep.
  */
-const SPAN_ATTRIBUTES: Readonly<Record<string, readonly string[]>> = {
+export const SPAN_ATTRIBUTES = {
   model_version: ['model_version', 'gen_ai.response.model', 'gen_ai.request.model'],
   deployment: ['deployment', 'k8s.deployment.name', 'service.name'],
   customer_tier: ['customer_tier', 'customer.tier'],
   gpu_type: ['gpu_type'],
   region: ['region', 'cloud.region'],
-};
+} as const satisfies Readonly<Record<string, readonly string[]>>;
 
 /** A panel's TraceQL with the conditions of the chosen labels in its braces. */
 export function filterTraces(expr: string, filters: Filters): string {

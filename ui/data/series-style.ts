@@ -1,10 +1,13 @@
 import type { Panel, PanelQuery, Tone } from '../../server/dashboards/index.ts';
 import type { Frame, FrameSeries } from './frame.ts';
+import { shortNames } from './short-names.ts';
 
 /** How one series of a panel looks; colours are names of tokens, so that nothing here knows a theme. */
 export interface StyledSeries {
   readonly series: FrameSeries;
   readonly name: string;
+  /** The name without what says nothing here: what all nodes share, the maker that all GPUs have. */
+  readonly shortName: string;
   /** A key of the theme's colours. */
   readonly color: string;
   readonly dashed: boolean;
@@ -34,6 +37,10 @@ const TONE_COLORS: Readonly<Record<Tone, string>> = {
   'quantile-high': 'quantile-high',
   input: 'series-0',
   output: 'series-1',
+  gpu: 'series-6',
+  cpu: 'series-5',
+  memory: 'series-2',
+  cache: 'series-1',
   error: 'error',
   warning: 'warning',
   muted: 'muted',
@@ -95,9 +102,10 @@ export function styleSeries(
       frame.series.filter((s) => s.query === query).map((s) => s.labels[colorBy] ?? ''),
     );
   }
-  const styled = frame.series
-    .filter((series) => series.values.some((v) => Number.isFinite(v)))
-    .map((series) => styleOne(panel.queries[series.query], series, registry))
+  const present = frame.series.filter((series) => series.values.some((v) => Number.isFinite(v)));
+  const short = shortNodes(panel, present);
+  const styled = present
+    .map((series) => styleOne(panel.queries[series.query], series, registry, short))
     .sort((a, b) => compareStyled(panel, a, b));
   if (styled.length <= MOST_SERIES) return { shown: styled, leftOut: 0 };
   // Of too many lines those that reach highest stay: they are what somebody looks for at three in the morning.
@@ -106,13 +114,26 @@ export function styleSeries(
   return { shown: styled.filter((s) => keep.has(s)), leftOut: styled.length - MOST_SERIES };
 }
 
-function styleOne(query: PanelQuery, series: FrameSeries, registry: ColorRegistry): StyledSeries {
+/** Short names of nodes, which carry the name of their cluster and pool with them. */
+function shortNodes(panel: Panel, series: readonly FrameSeries[]): ReadonlyMap<FrameSeries, string> {
+  const byNode = series.filter(({ query }) => panel.queries[query].legend === '{{node}}');
+  const names = shortNames(byNode.map(({ labels }) => labels.node ?? ''));
+  return new Map(byNode.map((one, i) => [one, names[i]]));
+}
+
+function styleOne(
+  query: PanelQuery,
+  series: FrameSeries,
+  registry: ColorRegistry,
+  short: ReadonlyMap<FrameSeries, string>,
+): StyledSeries {
   return {
     series,
     name: legendText(query.legend, series.labels) || 'all',
+    shortName: short.get(series) ?? (legendText(query.legend, series.labels).replace(/^NVIDIA /, '') || 'all'),
     color: colorOf(query, series, registry),
     dashed: query.dashed ?? false,
-    emphasis: query.tone === 'quantile-high' || query.tone === 'error',
+    emphasis: query.tone === 'quantile-high' || query.tone === 'error' || query.tone === 'cache',
     scale: query.scale ?? 'left',
     ceiling: query.ceiling,
   };

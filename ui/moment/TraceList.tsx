@@ -3,6 +3,7 @@ import { formatClock, formatSeconds } from '../data/format.ts';
 import { useLoaded, useServices } from '../pane/services.ts';
 import { StageBar } from '../trace/StageBar.tsx';
 import { stageTitle } from '../trace/stages.ts';
+import { traceFacts } from '../trace/trace-facts.ts';
 import { buildWaterfall } from '../trace/waterfall.ts';
 
 /** The slowest traces, no more than `most`, each with what its time went into. */
@@ -27,13 +28,15 @@ function TraceItem({ trace, longestMs }: TraceItemProps) {
   const { queue, view } = useServices();
   const loaded = useLoaded(trace.traceId, (signal) => fetchTrace(queue, trace.traceId, signal));
   const stages = loaded.kind === 'ready' && loaded.value ? buildWaterfall(loaded.value).stages : [];
+  const facts = loaded.kind === 'ready' && loaded.value ? traceFacts(loaded.value) : undefined;
   const width = `${Math.max(2, (100 * trace.durationMs) / longestMs)}%`;
   return (
     <li>
       <button type="button" className="trace-item" onClick={() => view.change({ traceId: trace.traceId }, true)}>
         <time>{formatClock(trace.startMs)}</time>
         <span className="trace-name">
-          {trace.rootName || trace.traceId.slice(0, 8)} <span className="note">{trace.rootService}</span>
+          {facts?.failure ? <em className="failed">{facts.failure}</em> : null}
+          {facts?.where[0] ?? trace.rootName} <span className="note">{facts?.where.slice(1).join(', ')}</span>
         </span>
         <span className="trace-duration">{formatSeconds(trace.durationMs / 1000)}</span>
         <span className="trace-bar">

@@ -59,7 +59,7 @@ export function LineLegend({ panel, frame, series, leftOut, only, onOnly, theme 
               data-dashed={one.dashed ? '' : undefined}
               style={{ color: theme.colors[one.color] }}
             />
-            <span className="legend-name">{shortName(one.name)}</span>
+            <span className="legend-name">{one.shortName}</span>
             <span className="legend-value">
               {valueText(at === undefined ? latest(values) : values[at], one, panel)}
             </span>
@@ -74,11 +74,6 @@ export function LineLegend({ panel, frame, series, leftOut, only, onOnly, theme 
 /** A value for the legend; one at the end of what its query can tell says so. */
 function valueText(value: number, styled: StyledSeries, panel: Panel): string {
   return `${value === styled.ceiling ? '≥\u202f' : ''}${formatValue(value, panel.unit)}`;
-}
-
-/** Every GPU of a fleet is NVIDIA's or none is, so that the maker only takes room; the title has the whole name. */
-function shortName(name: string): string {
-  return name.replace(/^NVIDIA /, '');
 }
 
 /** The newest value; where a series has ended, that is not its last but none. */

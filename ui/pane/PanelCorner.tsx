@@ -1,4 +1,4 @@
-import type { Filters, Panel } from '../../server/dashboards/index.ts';
+import { type Filters, type Panel, unreachedFilters } from '../../server/dashboards/index.ts';
 import type { FeedState } from './feed.ts';
 
 interface PanelCornerProps {
@@ -9,28 +9,43 @@ interface PanelCornerProps {
 
 /** What a reader must know before trusting the panel: filters that don't reach it, and what the server warned of. */
 export function PanelCorner({ panel, state, filters }: PanelCornerProps) {
-  const ignored = Object.keys(filters).filter(
-    (label) => (filters[label] ?? []).length > 0 && !(panel.labels as readonly string[]).includes(label),
-  );
+  const unreached = unreachedFilters(panel, filters);
   const warnings = state.kind === 'ready' ? state.warnings : [];
   return (
     <div className="panel-corner">
       {state.kind === 'ready' && state.refreshing ? <span className="refreshing" title="Fetching newer data" /> : null}
-      {ignored.length > 0 ? (
-        <span className="note" title={`The metrics of this panel don’t carry ${ignored.join(', ')}.`}>
-          not filtered by {ignored.join(', ')}
-        </span>
+      {unreached.length > 0 ? (
+        <Mark text="unfiltered" soft notes={unreached.map((one) => unreachedText(panel, one))} />
       ) : null}
-      {warnings.length > 0 ? (
-        <button type="button" className="mark" aria-label={`Partial: ${warnings.join('; ')}`}>
-          partial
-          <span className="tip" role="tooltip">
-            {warnings.map((warning) => (
-              <span key={warning}>{warning}</span>
-            ))}
-          </span>
-        </button>
-      ) : null}
+      {warnings.length > 0 ? <Mark text="partial" label="Partial: " notes={warnings} /> : null}
     </div>
+  );
+}
+
+/** Which filter doesn't reach what: the whole panel, or the lines whose metrics lack the label. */
+function unreachedText(panel: Panel, { label, legends }: { label: string; legends: readonly string[] }): string {
+  const what = legends.length === panel.queries.length ? 'this panel' : legends.join(', ');
+  return `not filtered by ${label}: the metrics of ${what} don’t carry it`;
+}
+
+interface MarkProps {
+  readonly text: string;
+  readonly label?: string;
+  readonly notes: readonly string[];
+  /** A limit of the view rather than a fault of the data. */
+  readonly soft?: boolean;
+}
+
+/** A word in the corner, and what it stands for when it is pointed at or has the focus. */
+function Mark({ text, label = '', notes, soft }: MarkProps) {
+  return (
+    <button type="button" className="mark" data-soft={soft ? '' : undefined} aria-label={`${label}${notes.join('; ')}`}>
+      {text}
+      <span className="tip" role="tooltip">
+        {notes.map((note) => (
+          <span key={note}>{note}</span>
+        ))}
+      </span>
+    </button>
   );
 }

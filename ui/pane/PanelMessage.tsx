@@ -1,4 +1,4 @@
-import type { Panel } from '../../server/dashboards/index.ts';
+import { filterLabelsOf, type Panel } from '../../server/dashboards/index.ts';
 import { printView } from '../view/url-state.ts';
 import { useServices, useView } from './services.ts';
 
@@ -17,7 +17,8 @@ export function PanelSkeleton() {
 export function PanelEmpty({ panel }: { readonly panel: Panel }) {
   const { view } = useServices();
   const state = useView();
-  const active = panel.labels.filter((label) => (state.filters[label] ?? []).length > 0);
+  const labels = new Set(panel.queries.flatMap((query) => filterLabelsOf(panel, query)));
+  const active = [...labels].filter((label) => (state.filters[label] ?? []).length > 0);
   return (
     <div className="panel-message" data-state="empty">
       <strong>Nothing in this range</strong>

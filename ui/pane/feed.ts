@@ -101,7 +101,7 @@ export class PanelFeed {
   #expand(query: Panel['queries'][number], request: FeedRequest): string {
     return expandQuery(query.expr, query.language, {
       filters: request.filters,
-      labels: this.#panel.labels,
+      labels: query.labels ?? this.#panel.labels,
       stepSeconds: request.stepSeconds,
       sampleIntervalSeconds: request.sampleIntervalSeconds,
     });

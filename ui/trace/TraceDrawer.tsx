@@ -1,7 +1,9 @@
+import type { Trace } from '../api/otlp-json.ts';
 import { fetchTrace } from '../api/tempo.ts';
 import { formatDay, formatSeconds } from '../data/format.ts';
 import { Drawer } from '../moment/Drawer.tsx';
 import { useLoaded, useServices } from '../pane/services.ts';
+import { traceFacts } from './trace-facts.ts';
 import { WaterfallView } from './WaterfallView.tsx';
 
 interface TraceDrawerProps {
@@ -19,7 +21,7 @@ export function TraceDrawer({ traceId, back }: TraceDrawerProps) {
     <Drawer
       wide
       title={trace ? formatSeconds(trace.durationNs / 1e9) : 'Trace'}
-      subtitle={trace ? `${formatDay(trace.startMs)} · trace ${traceId}` : traceId}
+      subtitle={trace ? subtitleOf(trace) : traceId}
       label={`Trace ${traceId}`}
       back={back ? () => view.change({ traceId: undefined }) : undefined}
       onClose={() => view.change({ traceId: undefined, moment: undefined })}
@@ -39,4 +41,9 @@ export function TraceDrawer({ traceId, back }: TraceDrawerProps) {
       {trace ? <WaterfallView trace={trace} /> : null}
     </Drawer>
   );
+}
+
+function subtitleOf(trace: Trace): string {
+  const { where, failure } = traceFacts(trace);
+  return [...(failure ? [failure] : []), ...where, formatDay(trace.startMs), `trace ${trace.traceId}`].join(' · ');
 }

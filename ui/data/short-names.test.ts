@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { shortNames } from './states-chart.ts';
+import { shortNames } from './short-names.ts';
 
 test.each([
   [
