@@ -1,9 +1,10 @@
 import { compareLabels, labelsKey, withLabel } from '../../model/index.ts';
-import { type Group, grouping } from './aggregate.ts';
+import type { Group } from './aggregate.ts';
 import type { Aggregate, AggregateOp, Expr } from './ast.ts';
 import type { EvaluationContext } from './context.ts';
 import { executionError } from './errors.ts';
 import { formatG, formatValue } from './format.ts';
+import { grouping } from './group-index.ts';
 import { printHistogram } from './histogram-arithmetic.ts';
 import { placeOf } from './label-hash.ts';
 import { quote } from './strings.ts';
@@ -44,7 +45,7 @@ export function selectMembers(
   return out;
 }
 
-function checkParameter(expr: Aggregate, param: Float64Array, context: EvaluationContext): void {
+export function checkParameter(expr: Aggregate, param: Float64Array, context: EvaluationContext): void {
   const ratio = expr.op === 'limit_ratio';
   for (const value of param) {
     if (Number.isNaN(value)) throw executionError(`${ratio ? 'Ratio' : 'Parameter'} value is NaN`);

@@ -1,16 +1,9 @@
-import {
-  type Labels,
-  labelsKey,
-  METRIC_NAME,
-  type NativeHistogram,
-  NO_LABELS,
-  onlyLabels,
-  withoutLabels,
-} from '../../model/index.ts';
+import { type Labels, type NativeHistogram, NO_LABELS } from '../../model/index.ts';
 import { countValues, isSelection, selectMembers } from './aggregate-select.ts';
 import type { Aggregate, Expr } from './ast.ts';
 import type { EvaluationContext } from './context.ts';
 import { formatG } from './format.ts';
+import { GroupIndex } from './group-index.ts';
 import { compact, sumHistograms } from './histogram-arithmetic.ts';
 import { preciseMean } from './kahan.ts';
 import { quantileOf } from './statistics.ts';
@@ -53,30 +46,15 @@ function checkQuantiles(param: Float64Array, expr: Expr, context: EvaluationCont
   }
 }
 
-/** The labels that an aggregation keeps of a series. */
-export function grouping(expr: Aggregate): (labels: Labels) => Labels {
-  const names = new Set(expr.labels);
-  if (expr.grouping === 'without') {
-    names.add(METRIC_NAME);
-    return (labels) => withoutLabels(labels, names);
-  }
-  return names.size === 0 ? () => NO_LABELS : (labels) => onlyLabels(labels, names);
-}
-
 function groupSeries(expr: Aggregate, input: VectorSeries[], context: EvaluationContext): Group[] {
-  const groups = new Map<string, Group>();
-  const labelsOf = grouping(expr);
+  const index = new GroupIndex<Group>(expr, (labels) => ({ labels, members: [], dropName: false }));
   for (const series of input) {
     context.tick();
-    const labels = labelsOf(series.labels);
-    const key = labelsKey(labels);
-    const group = groups.get(key);
-    if (group) {
-      group.members.push(series);
-      group.dropName ||= series.dropName;
-    } else groups.set(key, { labels, members: [series], dropName: series.dropName });
+    const group = index.of(series.labels);
+    group.members.push(series);
+    group.dropName ||= series.dropName;
   }
-  return [...groups.values()];
+  return index.groups;
 }
 
 /** What adding a histogram costs, in floats. */

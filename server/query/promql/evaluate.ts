@@ -1,7 +1,10 @@
 import { bitsOf, type NativeHistogram, type SeriesSamples } from '../../model/index.ts';
 import { aggregate } from './aggregate.ts';
-import { type Call, type Expr, type Unary, unparen } from './ast.ts';
+import { checkParameter } from './aggregate-select.ts';
+import { isStreamed, StreamedAggregation } from './aggregate-stream.ts';
+import { type Aggregate, type Call, type Unary, unparen } from './ast.ts';
 import { binary } from './binary.ts';
+import { ScratchColumn, type SeriesSink } from './columns.ts';
 import type { EvaluationContext } from './context.ts';
 import { executionError } from './errors.ts';
 import { INSTANT_FUNCTIONS } from './functions.ts';
@@ -9,9 +12,10 @@ import { histogramWeight, scale } from './histogram-arithmetic.ts';
 import { joinInfo } from './info.ts';
 import { absentLabels, absentSeries } from './label-functions.ts';
 import type { Plan, PlanNode } from './plan.ts';
-import { matrixInput, rangeColumns } from './range.ts';
-import { instantSelector, withDetectedResets } from './selector.ts';
+import { matrixInput, type RangeCall, rangeColumns, rangeInto } from './range.ts';
+import { instantSelector, selectInto, withDetectedResets } from './selector.ts';
 import { EXPERIMENTAL_FUNCTIONS } from './signatures.ts';
+import { StreamedTop, streamedK } from './top-stream.ts';
 import {
   dropped,
   joinDropped,
@@ -92,17 +96,65 @@ export class Evaluator {
         throw executionError('BUG: a range vector is evaluated by the function around it');
       case 'binary':
         return binary(expr, this.evaluate(node.inputs[0]), this.evaluate(node.inputs[1]), this.context);
-      case 'aggregate': {
-        const param = node.inputs[1] ? this.evaluate(node.inputs[1]) : undefined;
-        const input = vectorOf(this.evaluate(node.inputs[0]));
-        const scalars = param?.kind === 'scalar' ? param.values : undefined;
-        const name = param?.kind === 'string' ? textOf(param) : '';
-        const sorted = (expr.op === 'topk' || expr.op === 'bottomk') && steps.count === 1;
-        return { kind: 'vector', series: aggregate(expr, input, scalars, name, steps.count, this.context), sorted };
-      }
+      case 'aggregate':
+        return this.aggregate(expr, node);
       case 'call':
         return this.call(expr, node);
     }
+  }
+
+  private aggregate(expr: Aggregate, node: PlanNode): Value {
+    const { count } = node.steps;
+    const param = node.inputs[1] ? this.evaluate(node.inputs[1]) : undefined;
+    const scalars = param?.kind === 'scalar' ? param.values : undefined;
+    const sorted = (expr.op === 'topk' || expr.op === 'bottomk') && count === 1;
+    const streamed = this.streamAggregate(expr, node, scalars);
+    if (streamed) return { kind: 'vector', series: streamed, sorted };
+    const input = vectorOf(this.evaluate(node.inputs[0]));
+    const name = param?.kind === 'string' ? textOf(param) : '';
+    return { kind: 'vector', series: aggregate(expr, input, scalars, name, count, this.context), sorted };
+  }
+
+  /** An aggregation that takes its input series by series, so that the input is never held as a whole. */
+  private streamAggregate(
+    expr: Aggregate,
+    { inputs, steps }: PlanNode,
+    param: Float64Array | undefined,
+  ): VectorSeries[] | undefined {
+    const [input] = inputs;
+    if (!this.canStream(input)) return undefined;
+    if (isStreamed(expr.op)) {
+      const sums = new StreamedAggregation(expr, expr.op, steps.count, this.context);
+      this.stream(input, (labels, dropName, column) => sums.add(labels, dropName, column));
+      return sums.finish();
+    }
+    const k = streamedK(expr, param, steps.count);
+    if (k === undefined) return undefined;
+    checkParameter(expr, param as Float64Array, this.context);
+    const top = new StreamedTop(expr, k, steps.count, this.context);
+    this.stream(input, (labels, dropName, column) => top.add(labels, dropName, column));
+    return top.finish();
+  }
+
+  /** Whether a node gives series of floats straight from samples, for nobody else. */
+  private canStream(node: PlanNode): boolean {
+    if (node.uses > 1 || node.kind === 'once' || !this.context.delayedNameRemoval) return false;
+    if (node.expr.kind === 'selector') return !this.samplesOf(node).some(({ histograms }) => histograms);
+    if (node.expr.kind !== 'call' || node.expr.name === 'absent_over_time') return false;
+    const range = node.inputs.find((input) => input.kind === 'evaluate' && input.expr.kind === 'matrix');
+    return range !== undefined && !this.samplesOf(range).some(({ histograms }) => histograms);
+  }
+
+  /** Gives the series of a node that can be streamed to a sink, each in the same column. */
+  private stream(node: PlanNode, sink: SeriesSink): void {
+    const { context, plan } = this;
+    const column = new ScratchColumn(node.steps.count);
+    context.at(node.shifts, () => {
+      if (node.expr.kind === 'selector') {
+        selectInto(node, this.samplesOf(node), 'value', context, column, sink);
+      } else rangeInto(this.rangeCall(node.expr as Call, node), plan, context, column, sink);
+    });
+    for (const input of node.inputs) this.release(input);
   }
 
   private unary(expr: Unary, node: PlanNode): Value {
@@ -120,11 +172,8 @@ export class Evaluator {
 
   private call(expr: Call, node: PlanNode): Value {
     const { context } = this;
-    if (EXPERIMENTAL_FUNCTIONS.has(expr.name)) {
-      context.info(`the function ${expr.name} is experimental`, expr.position);
-    }
-    const range = node.inputs.findIndex((input) => isRange(input.expr) && input.kind === 'evaluate');
-    if (range >= 0) return this.overRange(expr, node, range);
+    if (node.inputs.some(isRangeInput)) return this.overRange(expr, node);
+    this.sayExperimental(expr);
     if (expr.name === 'timestamp') return this.timestamp(expr, node);
     if (expr.name === 'info') {
       const [base, info] = node.inputs;
@@ -140,16 +189,27 @@ export class Evaluator {
     return f({ call: expr, args, steps: node.steps, times: this.plan.times, context });
   }
 
-  private overRange(expr: Call, node: PlanNode, range: number): Value {
+  private overRange(expr: Call, node: PlanNode): Value {
+    const { plan, context } = this;
+    const call = this.rangeCall(expr, node);
+    if (expr.name === 'absent_over_time') {
+      const present = rangeColumns({ ...call, name: 'present_over_time' }, plan, context);
+      const labels = absentLabels(expr.args[node.inputs.indexOf(call.input)]);
+      return { kind: 'vector', series: absentSeries(labels, present, node.steps.count) };
+    }
+    return { kind: 'vector', series: rangeColumns(call, plan, context) };
+  }
+
+  private rangeCall(expr: Call, node: PlanNode): RangeCall {
+    this.sayExperimental(expr);
+    const range = node.inputs.findIndex(isRangeInput);
     const input = node.inputs[range];
     const args = node.inputs.filter((_, i) => i !== range).map((arg) => scalarOf(this.evaluate(arg)));
-    const found = this.rangeSamples(input);
-    const position = expr.args[range].position;
-    if (expr.name === 'absent_over_time') {
-      const present = rangeColumns('present_over_time', node, input, found, args, position, this);
-      return { kind: 'vector', series: absentSeries(absentLabels(expr.args[range]), present, node.steps.count) };
-    }
-    return { kind: 'vector', series: rangeColumns(expr.name, node, input, found, args, position, this) };
+    return { name: expr.name, node, input, found: this.rangeSamples(input), args, position: expr.args[range].position };
+  }
+
+  private sayExperimental({ name, position }: Call): void {
+    if (EXPERIMENTAL_FUNCTIONS.has(name)) this.context.info(`the function ${name} is experimental`, position);
   }
 
   /** The samples that a range selector or a subquery gives, with the flag of each series. */
@@ -197,8 +257,8 @@ export class Evaluator {
   }
 }
 
-function isRange(expr: Expr): boolean {
-  return expr.kind === 'matrix' || expr.kind === 'subquery';
+function isRangeInput({ kind, expr }: PlanNode): boolean {
+  return kind === 'evaluate' && (expr.kind === 'matrix' || expr.kind === 'subquery');
 }
 
 /** How many samples a series counts as in the limit. */

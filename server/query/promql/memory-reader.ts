@@ -26,15 +26,13 @@ export class MemoryMetricReader implements MetricReader {
     for (const series of this.stored) {
       if (!matchesAll(matchers, series.labels)) continue;
       const { timestamps } = series;
-      const from = timestamps.findIndex((t) => t >= startMs);
-      if (from < 0) continue;
-      let to = timestamps.length;
-      while (to > from && timestamps[to - 1] > endMs) to--;
-      if (to === from) continue;
+      const from = firstAtOrAfter(timestamps, startMs);
+      const to = firstAtOrAfter(timestamps, endMs + 1);
+      if (to <= from) continue;
       out.push({
         labels: series.labels,
-        timestamps: timestamps.slice(from, to),
-        values: series.values.slice(from, to),
+        timestamps: timestamps.subarray(from, to),
+        values: series.values.subarray(from, to),
         histograms: series.histograms?.slice(from, to),
       });
     }
@@ -65,4 +63,14 @@ export class MemoryMetricReader implements MetricReader {
   async metadata(): Promise<[]> {
     return [];
   }
+}
+
+function firstAtOrAfter(timestamps: Float64Array, ms: number): number {
+  let [low, high] = [0, timestamps.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (timestamps[middle] < ms) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

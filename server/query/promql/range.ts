@@ -1,13 +1,14 @@
 import type { SeriesSamples } from '../../model/index.ts';
 import type { MatrixSelector, Position } from './ast.ts';
+import { type ColumnSource, KeptColumns, type SeriesSink } from './columns.ts';
 import type { EvaluationContext } from './context.ts';
 import { executionError } from './errors.ts';
 import { formatG } from './format.ts';
 import { type Plan, type PlanNode, type Window, windowEnd } from './plan.ts';
-import { EXTENDED_RANGES, RANGE_FUNCTIONS, type RangeFunction, type RangeOutput } from './range-functions.ts';
+import { EXTENDED_RANGES, RANGE_FUNCTIONS, type RangeFunction } from './range-functions.ts';
 import { RangeNotes } from './range-notes.ts';
-import { dropped, emptySeries, isEmptySeries, joinDropped, type VectorSeries } from './values.ts';
-import { findWindows, withoutStale } from './windows.ts';
+import { dropped, joinDropped, type VectorSeries } from './values.ts';
+import { findWindows, type SharedWindows, withoutStale } from './windows.ts';
 
 /** Range functions whose result still is the metric, so that the name stays. */
 const KEEPS_NAME: ReadonlySet<string> = new Set(['last_over_time', 'first_over_time']);
@@ -18,21 +19,40 @@ export interface RangeSeries {
   readonly dropName: boolean;
 }
 
-/**
- * Applies a range function to every series of a range vector.
- * @param node The call, whose steps the result has.
- * @param input The range selector or subquery.
- * @param args Scalar arguments by step.
- */
-export function rangeColumns(
-  name: string,
-  node: PlanNode,
-  input: PlanNode,
-  found: readonly RangeSeries[],
-  args: readonly Float64Array[],
-  position: Position,
-  { plan, context }: { plan: Plan; context: EvaluationContext },
-): VectorSeries[] {
+/** A call of a range function. */
+export interface RangeCall {
+  readonly name: string;
+  /** The call, whose steps the result has. */
+  readonly node: PlanNode;
+  /** The range selector or subquery. */
+  readonly input: PlanNode;
+  readonly found: readonly RangeSeries[];
+  /** Scalar arguments by step. */
+  readonly args: readonly Float64Array[];
+  /** That of the range vector. */
+  readonly position: Position;
+}
+
+/** Applies a range function to every series of a range vector. */
+export function rangeColumns(call: RangeCall, plan: Plan, context: EvaluationContext): VectorSeries[] {
+  const { name, node, found } = call;
+  const cells = found.length * node.steps.count;
+  // Counted before they are made, so that too many end the query before they fill the memory.
+  context.charge(cells);
+  const columns = new KeptColumns(node.steps.count, found.length);
+  rangeInto(call, plan, context, columns, columns.sink);
+  context.release(cells);
+  return KEEPS_NAME.has(name) ? columns.series : joinDropped(columns.series, context);
+}
+
+/** `rangeColumns` for a consumer that takes one series after the other; names must be dropped with delay. */
+export function rangeInto(
+  { name, node, input, found, args, position }: RangeCall,
+  plan: Plan,
+  context: EvaluationContext,
+  columns: ColumnSource,
+  sink: SeriesSink,
+): void {
   const { startMs, stepMs, count } = node.steps;
   const window = input.window as Window;
   const f = functionFor(name, input, plan);
@@ -43,21 +63,33 @@ export function rangeColumns(
   for (let step = 0; step < count; step++) ends[step] = windowEnd(window, timeOf(step));
   const from = new Int32Array(count);
   const to = new Int32Array(count);
-  const out: VectorSeries[] = [];
+  const keepsName = KEEPS_NAME.has(name);
+  let timestamps: Float64Array | undefined;
+  let shared: SharedWindows = {};
   for (const { samples: series, dropName } of found) {
-    // Counted while they are made, so that too many end the query before they fill the memory.
-    context.charge(count);
-    context.tick(series.timestamps.length);
+    context.tick(count + series.timestamps.length);
     const samples = withoutStale(series);
-    findWindows(samples.timestamps, ends, window.rangeMs, from, to);
-    const result: VectorSeries & RangeOutput = emptySeries(series.labels, count, dropName);
-    f({ labels: series.labels, samples, from, to, ends, rangeMs: window.rangeMs }, result, scope);
-    if (isEmptySeries(result)) continue;
-    out.push(KEEPS_NAME.has(name) ? result : { ...result, ...dropped(result, context) });
+    // The series of one target have the same timestamps, and so the same windows.
+    if (!timestamps || !sameTimes(timestamps, samples.timestamps)) {
+      timestamps = samples.timestamps;
+      findWindows(timestamps, ends, window.rangeMs, from, to);
+      shared = {};
+    }
+    const column = columns.next();
+    f({ labels: series.labels, samples, from, to, ends, rangeMs: window.rangeMs, shared }, column, scope);
+    if (column.has.indexOf(1) < 0) continue;
+    const named = keepsName ? { labels: series.labels, dropName } : dropped({ labels: series.labels }, context);
+    sink(named.labels, named.dropName, column);
   }
-  context.release(found.length * count);
   if (name === 'quantile_over_time') warnOfQuantiles(args[0], node, context);
-  return KEEPS_NAME.has(name) ? out : joinDropped(out, context);
+}
+
+function sameTimes(a: Float64Array, b: Float64Array): boolean {
+  if (a === b) return true;
+  const n = a.length;
+  if (b.length !== n || a[0] !== b[0] || a[n - 1] !== b[n - 1]) return false;
+  for (let i = 1; i < n; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 function warnOfQuantiles(q: Float64Array, { expr }: PlanNode, context: EvaluationContext): void {

@@ -10,7 +10,7 @@ import {
 } from './histogram-arithmetic.ts';
 import type { RangeFunction, RangeOutput, RangeScope } from './range-functions.ts';
 import type { RangeNotes } from './range-notes.ts';
-import { countHistograms, type Windows } from './windows.ts';
+import { countHistograms, type Stretches, type Windows } from './windows.ts';
 
 /** What looking at a histogram costs, in floats. */
 const HISTOGRAM_WORK = 100;
@@ -40,9 +40,10 @@ function extrapolated(
  * between them, and resets are few. Whether any window had a value.
  */
 function floatColumn(windows: Windows, out: RangeOutput, isCounter: boolean, isRate: boolean): boolean {
-  const { samples, from, to, ends, rangeMs } = windows;
+  const { samples, from, to, ends, rangeMs, shared } = windows;
   const { timestamps, values } = samples;
   const seconds = rangeMs / 1000;
+  const { factors, zeroPoints } = (shared.stretches ??= stretchesOf(windows, isRate));
   const resets = isCounter ? resetIndices(values) : NO_RESETS;
   let [firstReset, pastReset] = [0, 0];
   let any = false;
@@ -57,13 +58,43 @@ function floatColumn(windows: Windows, out: RangeOutput, isCounter: boolean, isR
       while (pastReset < resets.length && resets[pastReset] <= last) pastReset++;
       for (let i = firstReset; i < pastReset; i++) grown += values[resets[i] - 1];
     }
-    const zeroPoint = isCounter && grown > 0 && values[first] >= 0 ? values[first] / grown : Number.POSITIVE_INFINITY;
-    const factor = stretch(timestamps[first], timestamps[last], last - first, ends[step], rangeMs, zeroPoint);
-    out.values[step] = grown * (isRate ? factor / seconds : factor);
+    let factor = factors[step];
+    if (isCounter && grown > 0 && values[first] >= 0) {
+      const zeroPoint = values[first] / grown;
+      if (zeroPoint < zeroPoints[step]) {
+        factor = stretch(timestamps[first], timestamps[last], last - first, ends[step], rangeMs, zeroPoint);
+        if (isRate) factor /= seconds;
+      }
+    }
+    out.values[step] = grown * factor;
     out.has[step] = 1;
     any = true;
   }
   return any;
+}
+
+/** The stretches of windows whose counters weren't zero just before, and from where on they were. */
+function stretchesOf({ samples, from, to, ends, rangeMs }: Windows, isRate: boolean): Stretches {
+  const { timestamps } = samples;
+  const factors = new Float64Array(ends.length);
+  const zeroPoints = new Float64Array(ends.length);
+  const seconds = rangeMs / 1000;
+  for (let step = 0; step < ends.length; step++) {
+    const [first, last] = [from[step], to[step] - 1];
+    if (last <= first) continue;
+    const [firstMs, lastMs, gaps] = [timestamps[first], timestamps[last], last - first];
+    const factor = stretch(firstMs, lastMs, gaps, ends[step], rangeMs, Number.POSITIVE_INFINITY);
+    factors[step] = isRate ? factor / seconds : factor;
+    const sampled = (lastMs - firstMs) / 1000;
+    zeroPoints[step] = toStartOf(firstMs, sampled / gaps, ends[step] - rangeMs) / sampled;
+  }
+  return { factors, zeroPoints };
+}
+
+/** Seconds from the start of a window to its first sample, or half a gap where that is far. */
+function toStartOf(firstMs: number, averageGap: number, startMs: number): number {
+  const toStart = (firstMs - startMs) / 1000;
+  return toStart >= averageGap * 1.1 ? averageGap / 2 : toStart;
 }
 
 const NO_RESETS: readonly number[] = [];
@@ -93,13 +124,11 @@ function stretch(
 ): number {
   const sampled = (lastMs - firstMs) / 1000;
   const average = sampled / gaps;
-  const threshold = average * 1.1;
-  let toStart = (firstMs - (endMs - rangeMs)) / 1000;
+  let toStart = toStartOf(firstMs, average, endMs - rangeMs);
   let toEnd = (endMs - lastMs) / 1000;
-  if (toStart >= threshold) toStart = average / 2;
   const toZero = sampled * zeroPoint;
   if (toZero < toStart) toStart = toZero;
-  if (toEnd >= threshold) toEnd = average / 2;
+  if (toEnd >= average * 1.1) toEnd = average / 2;
   return (sampled + toStart + toEnd) / sampled;
 }
 

@@ -1,9 +1,10 @@
 import { bitsOf, type NativeHistogram, type SeriesSamples } from '../../model/index.ts';
+import { type Column, type ColumnSource, KeptColumns, type SeriesSink } from './columns.ts';
 import type { EvaluationContext } from './context.ts';
 import { interpolated } from './extended-range.ts';
 import { isReset } from './histogram-arithmetic.ts';
 import { type PlanNode, type Window, windowEnd } from './plan.ts';
-import { emptySeries, isEmptySeries, type VectorSeries } from './values.ts';
+import type { VectorSeries } from './values.ts';
 import { isStaleAt, withoutStale } from './windows.ts';
 
 /** What an instant selector gives: the newest value, or (for `timestamp`) its time in seconds. */
@@ -16,30 +17,48 @@ export function instantSelector(
   picked: Picked,
   context: EvaluationContext,
 ): VectorSeries[] {
+  const { count } = node.steps;
+  // Counted before they are made, so that too many end the query before they fill the memory.
+  context.charge(count * found.length);
+  const columns = new KeptColumns(count, found.length);
+  selectInto(node, found, picked, context, columns, columns.sink);
+  context.release(count * found.length);
+  return columns.series;
+}
+
+/** `instantSelector` for a consumer that takes one series after the other. */
+export function selectInto(
+  node: PlanNode,
+  found: readonly SeriesSamples[],
+  picked: Picked,
+  context: EvaluationContext,
+  columns: ColumnSource,
+  sink: SeriesSink,
+): void {
   const { startMs, stepMs, count } = node.steps;
   const window = node.window as Window;
   const smoothed = node.expr.kind === 'selector' && node.expr.mode === 'smoothed';
   const times = new Float64Array(count);
   for (let step = 0; step < count; step++) times[step] = windowEnd(window, startMs + step * stepMs);
-  const out: VectorSeries[] = [];
   for (const samples of found) {
-    // Counted while they are made, so that too many end the query before they fill the memory.
-    context.charge(count);
-    const series = smoothed
-      ? smoothedColumn(samples, times, window.rangeMs, picked)
-      : newestColumn(samples, times, window.rangeMs, picked);
-    if (!isEmptySeries(series)) out.push(series);
+    context.tick(count + samples.timestamps.length);
+    const column = columns.next();
+    if (smoothed) smoothedColumn(samples, times, window.rangeMs, picked, column);
+    else newestColumn(samples, times, window.rangeMs, picked, column);
+    if (column.has.indexOf(1) >= 0) sink(samples.labels, false, column);
   }
-  context.release(found.length * count);
-  return out;
 }
 
-function newestColumn(samples: SeriesSamples, times: Float64Array, lookbackMs: number, picked: Picked): VectorSeries {
-  const { timestamps, values, labels } = samples;
+function newestColumn(
+  samples: SeriesSamples,
+  times: Float64Array,
+  lookbackMs: number,
+  picked: Picked,
+  out: Column,
+): void {
+  const { timestamps, values } = samples;
   const all = picked === 'value' ? samples.histograms : undefined;
-  const bits = bitsOf(values);
-  const out = emptySeries(labels, times.length);
-  const histograms = all ? new Array<NativeHistogram | undefined>(times.length) : undefined;
+  if (all) out.histograms = new Array<NativeHistogram | undefined>(times.length);
   let next = 0;
   for (let step = 0; step < times.length; step++) {
     const time = times[step];
@@ -48,19 +67,23 @@ function newestColumn(samples: SeriesSamples, times: Float64Array, lookbackMs: n
     // The lookback is open on the left: a sample exactly that old is outside.
     if (newest < 0 || timestamps[newest] <= time - lookbackMs) continue;
     const value = values[newest];
-    if (Number.isNaN(value) && isStaleAt(samples, bits, newest)) continue;
+    if (Number.isNaN(value) && isStaleAt(samples, bitsOf(values), newest)) continue;
     out.has[step] = 1;
     out.values[step] = picked === 'time' ? timestamps[newest] / 1000 : value;
-    if (histograms) histograms[step] = all?.[newest];
+    if (all && out.histograms) out.histograms[step] = all[newest];
   }
-  return histograms ? { ...out, histograms } : out;
 }
 
 /** `v smoothed`: the value at the step's time on the line between the samples around it. */
-function smoothedColumn(series: SeriesSamples, times: Float64Array, lookbackMs: number, picked: Picked): VectorSeries {
+function smoothedColumn(
+  series: SeriesSamples,
+  times: Float64Array,
+  lookbackMs: number,
+  picked: Picked,
+  out: Column,
+): void {
   const samples = withoutStale(series);
   const { timestamps, values } = samples;
-  const out = emptySeries(series.labels, times.length);
   let next = 0;
   for (let step = 0; step < times.length; step++) {
     const time = times[step];
@@ -74,7 +97,6 @@ function smoothedColumn(series: SeriesSamples, times: Float64Array, lookbackMs: 
       out.values[step] = interpolated(samples, before, time, false, true);
     } else out.values[step] = values[before];
   }
-  return out;
 }
 
 /**

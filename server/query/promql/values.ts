@@ -61,7 +61,10 @@ export function textOf(value: Value | undefined): string {
 }
 
 /** Labels and flag of a series whose metric name an operation drops: marked while removal is delayed, else removed. */
-export function dropped(series: VectorSeries, context: EvaluationContext): { labels: Labels; dropName: boolean } {
+export function dropped(
+  series: { readonly labels: Labels },
+  context: EvaluationContext,
+): { labels: Labels; dropName: boolean } {
   if (context.delayedNameRemoval) return { labels: series.labels, dropName: true };
   return { labels: withoutLabels(series.labels, NAME_ONLY), dropName: false };
 }

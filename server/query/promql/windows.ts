@@ -17,6 +17,21 @@ export interface Windows {
   /** End of the window of step i, milliseconds, inside it; it begins `rangeMs` before, outside it. */
   readonly ends: Float64Array;
   readonly rangeMs: number;
+  /** What functions compute of the windows alone; shared by neighbouring series with the same timestamps. */
+  readonly shared: SharedWindows;
+}
+
+/** What can be computed of windows without looking at values. */
+export interface SharedWindows {
+  stretches?: Stretches;
+}
+
+/** How each window's increase is stretched to its edges; see `rate.ts`. */
+export interface Stretches {
+  /** By how much, where nothing is known of the counter's zero; already per second for `rate`. */
+  readonly factors: Float64Array;
+  /** Up to which share of the increase a first value means that the counter was zero within the stretch. */
+  readonly zeroPoints: Float64Array;
 }
 
 /** The samples of one window. */

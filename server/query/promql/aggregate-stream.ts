@@ -1,0 +1,202 @@
+import type { Labels } from '../../model/index.ts';
+import type { Aggregate, AggregateOp } from './ast.ts';
+import type { Column } from './columns.ts';
+import type { EvaluationContext } from './context.ts';
+import { GroupIndex } from './group-index.ts';
+import type { VectorSeries } from './values.ts';
+
+/** The aggregations that take one series of floats after the other and keep none of them. */
+export type StreamedOp = 'sum' | 'avg' | 'count' | 'min' | 'max' | 'group' | 'stddev' | 'stdvar';
+
+const STREAMED: ReadonlySet<AggregateOp> = new Set<AggregateOp>([
+  'sum',
+  'avg',
+  'count',
+  'min',
+  'max',
+  'group',
+  'stddev',
+  'stdvar',
+]);
+
+/** Whether an aggregation can be streamed. */
+export function isStreamed(op: AggregateOp): op is StreamedOp {
+  return STREAMED.has(op);
+}
+
+/** What is known of one group so far, by step. */
+interface Sums {
+  readonly labels: Labels;
+  dropName: boolean;
+  readonly values: Float64Array;
+  /** What the sum lost by rounding, or the mean (for variances); unused by the others. */
+  readonly second: Float64Array;
+  /** How many values a step has beside those of the `whole` series, which have one at every step. */
+  readonly counts: Uint32Array;
+  whole: number;
+  /** Whether all `counts` are 0. */
+  onlyWhole: boolean;
+}
+
+const NOTHING = new Float64Array(0);
+
+/** Aggregates series of floats as they come, group by group, in the order in which they come. */
+export class StreamedAggregation {
+  private readonly op: StreamedOp;
+  private readonly steps: number;
+  private readonly context: EvaluationContext;
+  private readonly index: GroupIndex<Sums>;
+
+  constructor(expr: Aggregate, op: StreamedOp, steps: number, context: EvaluationContext) {
+    this.op = op;
+    this.steps = steps;
+    this.context = context;
+    this.index = new GroupIndex(expr, (labels) => this.newGroup(labels));
+  }
+
+  private newGroup(labels: Labels): Sums {
+    const { op, steps } = this;
+    this.context.charge(steps * 2);
+    const hasSecond = op === 'sum' || op === 'avg' || op === 'stddev' || op === 'stdvar';
+    const values = new Float64Array(steps);
+    if (op === 'min' || op === 'max') values.fill(Number.NaN);
+    const second = hasSecond ? new Float64Array(steps) : NOTHING;
+    return { labels, dropName: false, values, second, counts: new Uint32Array(steps), whole: 0, onlyWhole: true };
+  }
+
+  /** Adds a series; its column isn't kept. */
+  add(labels: Labels, dropName: boolean, { values, has }: Column): void {
+    const group = this.index.of(labels);
+    group.dropName ||= dropName;
+    const isWhole = has.indexOf(0) < 0;
+    if (isWhole) group.whole++;
+    else {
+      const { counts } = group;
+      for (let i = 0; i < counts.length; i++) counts[i] += has[i];
+      group.onlyWhole = false;
+    }
+    switch (this.op) {
+      case 'count':
+      case 'group':
+        return;
+      case 'sum':
+      case 'avg':
+        if (isWhole) addWhole(group.values, group.second, values);
+        else addPresent(group.values, group.second, values, has);
+        return;
+      case 'max':
+        keepLargest(group.values, values, has);
+        return;
+      case 'min':
+        keepSmallest(group.values, values, has);
+        return;
+      case 'stddev':
+      case 'stdvar':
+        addDistances(group, values, has, isWhole);
+    }
+  }
+
+  /**
+   * The series of the result; `undefined` where a mean can only be told by looking at all values again: the sum
+   * overflowed, and the mean may be finite even so.
+   */
+  finish(): VectorSeries[] | undefined {
+    const out: VectorSeries[] = [];
+    this.context.release(this.index.groups.length * this.steps * 2);
+    for (const group of this.index.groups) {
+      const has = new Uint8Array(this.steps);
+      if (group.whole > 0) has.fill(1);
+      else for (let i = 0; i < has.length; i++) has[i] = Number(group.counts[i] > 0);
+      if (!this.complete(group)) return undefined;
+      out.push({
+        labels: group.labels,
+        values: group.values,
+        has,
+        histograms: undefined,
+        dropName: group.dropName,
+      });
+    }
+    return out;
+  }
+
+  /** Makes the values of a group what the aggregation means; false for a mean that isn't finite. */
+  private complete({ values, second, counts, whole }: Sums): boolean {
+    const { op } = this;
+    for (let i = 0; i < values.length; i++) {
+      const count = counts[i] + whole;
+      if (count === 0) continue;
+      switch (op) {
+        case 'count':
+          values[i] = count;
+          break;
+        case 'group':
+          values[i] = 1;
+          break;
+        case 'sum':
+          // What was lost of a sum that is infinite or NaN is NaN itself.
+          if (Number.isFinite(values[i])) values[i] += second[i];
+          break;
+        case 'avg':
+          if (!Number.isFinite(values[i])) return false;
+          values[i] = values[i] / count + second[i] / count;
+          break;
+        case 'stddev':
+          values[i] = Math.sqrt(values[i] / count);
+          break;
+        case 'stdvar':
+          values[i] /= count;
+          break;
+        case 'min':
+        case 'max':
+          break;
+      }
+    }
+    return true;
+  }
+}
+
+/** Sums with what they lose: Knuth's two-sum gives the same error as Neumaier's and needs no branch. */
+function addWhole(sums: Float64Array, lost: Float64Array, values: Float64Array): void {
+  for (let i = 0; i < values.length; i++) {
+    const [sum, value] = [sums[i], values[i]];
+    const next = sum + value;
+    const added = next - sum;
+    lost[i] += sum - (next - added) + (value - added);
+    sums[i] = next;
+  }
+}
+
+function addPresent(sums: Float64Array, lost: Float64Array, values: Float64Array, has: Uint8Array): void {
+  for (let i = 0; i < values.length; i++) {
+    if (has[i] === 0) continue;
+    const [sum, value] = [sums[i], values[i]];
+    const next = sum + value;
+    const added = next - sum;
+    lost[i] += sum - (next - added) + (value - added);
+    sums[i] = next;
+  }
+}
+
+/** NaN gives way to anything. */
+function keepLargest(kept: Float64Array, values: Float64Array, has: Uint8Array): void {
+  for (let i = 0; i < values.length; i++) {
+    if (has[i] === 1 && (values[i] > kept[i] || Number.isNaN(kept[i]))) kept[i] = values[i];
+  }
+}
+
+function keepSmallest(kept: Float64Array, values: Float64Array, has: Uint8Array): void {
+  for (let i = 0; i < values.length; i++) {
+    if (has[i] === 1 && (values[i] < kept[i] || Number.isNaN(kept[i]))) kept[i] = values[i];
+  }
+}
+
+/** Welford's method: `values` are sums of squared distances from the mean, `second` the mean. */
+function addDistances(group: Sums, values: Float64Array, has: Uint8Array, isWhole: boolean): void {
+  const { values: squares, second: means, counts, whole } = group;
+  for (let i = 0; i < values.length; i++) {
+    if (!isWhole && has[i] === 0) continue;
+    const distance = values[i] - means[i];
+    means[i] += distance / (counts[i] + whole);
+    squares[i] += distance * (values[i] - means[i]);
+  }
+}
