@@ -283,7 +283,7 @@ export class MetricIngest implements SeriesDoor {
   private async restore(nowMs: number): Promise<void> {
     const { store } = this;
     for (const { metric, type } of await store.storedMetadata()) this.types.set(metric, type);
-    for (const { series, timestampMs, value } of await store.lastSamples(nowMs - RESTORE_WINDOW_MS)) {
+    for (const { series, timestampMs, value } of store.lastSamples(nowMs - RESTORE_WINDOW_MS)) {
       if (series >= this.outputOf.length) this.growSeries(series);
       this.lastValue[series] = value;
       this.lastMs[series] = timestampMs;

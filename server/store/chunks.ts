@@ -10,6 +10,7 @@ import {
 } from '@duckdb/node-api';
 import { BarographError } from '../model/index.ts';
 import { itemsOf } from './columns.ts';
+import type { SampleCatalog } from './samples/index.ts';
 
 /** One column of some rows. */
 export type ColumnData = Uint32Array | BigInt64Array | BigUint64Array | Float64Array | string[] | Uint8Array[];
@@ -22,6 +23,8 @@ export interface Rows {
 
 /** Runs statements that only read. `ids` is bound as $1, a list of unsigned integers. */
 export interface ChunkSource {
+  /** Where samples are now. */
+  catalog(): Promise<SampleCatalog>;
   read(sql: string, ids: readonly number[] | undefined, signal: AbortSignal | undefined): AsyncIterable<Rows>;
 }
 
@@ -38,10 +41,16 @@ export class LocalChunkSource implements ChunkSource {
   private readonly waiting: ((connection: DuckDBConnection) => void)[] = [];
   private open = 0;
   private readonly maxConnections: number;
+  private readonly currentCatalog: () => SampleCatalog;
 
-  constructor(instance: DuckDBInstance, maxConnections = 8) {
+  constructor(instance: DuckDBInstance, catalog: () => SampleCatalog, maxConnections = 8) {
     this.instance = instance;
+    this.currentCatalog = catalog;
     this.maxConnections = maxConnections;
+  }
+
+  async catalog(): Promise<SampleCatalog> {
+    return this.currentCatalog();
   }
 
   async *read(sql: string, ids: readonly number[] | undefined, signal: AbortSignal | undefined): AsyncGenerator<Rows> {
@@ -127,8 +136,9 @@ function rowsOf(chunk: DuckDBDataChunk): Rows {
 
 type ToServer =
   | { kind: 'open'; id: number; sql: string; ids: readonly number[] | undefined }
-  | { kind: 'more' | 'close'; id: number };
+  | { kind: 'more' | 'close' | 'catalog'; id: number };
 type ToClient =
+  | { kind: 'catalog'; id: number; catalog: SampleCatalog }
   | { kind: 'rows'; id: number; rows: Rows | undefined; done: boolean }
   | { kind: 'error'; id: number; code: string; status: number; message: string };
 
@@ -177,6 +187,14 @@ export function serveChunks(port: MessagePort, source: ChunkSource): void {
       void send(message);
       return;
     }
+    if (message.kind === 'catalog') {
+      const { id } = message;
+      // The memory of segments is shared, so only its handles cross.
+      void source.catalog().then((catalog) => {
+        port.postMessage({ kind: 'catalog', id, catalog } satisfies ToClient);
+      });
+      return;
+    }
     const entry = open.get(message.id);
     if (message.kind === 'close') entry?.controller.abort();
     entry?.more();
@@ -215,6 +233,18 @@ export function remoteChunkSource(port: MessagePort): ChunkSource {
   let nextId = 1;
   port.on('message', (message: ToClient) => waiting.get(message.id)?.(message));
   return {
+    async catalog() {
+      const id = nextId++;
+      try {
+        const answer = new Promise<ToClient>((resolve) => waiting.set(id, resolve));
+        port.postMessage({ kind: 'catalog', id } satisfies ToServer);
+        const message = await answer;
+        if (message.kind !== 'catalog') throw new Error(`BUG: asked for the catalog, got ${message.kind}`);
+        return message.catalog;
+      } finally {
+        waiting.delete(id);
+      }
+    },
     async *read(sql, ids, signal) {
       throwIfAborted(signal);
       const id = nextId++;
@@ -229,6 +259,7 @@ export function remoteChunkSource(port: MessagePort): ChunkSource {
             done = true;
             throw new BarographError({ code: message.code, status: message.status, where: message.message });
           }
+          if (message.kind !== 'rows') throw new Error(`BUG: asked for rows, got ${message.kind}`);
           done = message.done;
           if (!done) {
             // The next rows are asked for before these are looked at, so that reading and evaluating overlap.

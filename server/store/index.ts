@@ -1,4 +1,5 @@
-// Keeps every signal in one data directory: DuckDB tables that are committed in groups, and indexes over label sets.
+// Keeps every signal in one data directory, committed in groups: samples in journals and blocks of their own, the rest in
+// DuckDB's tables, and indexes over label sets.
 // In: governed rows from ingest, pushed into the writer's buffer and acknowledged once `commit()` resolves.
 // Out: readers for the query engines, from any thread of the process.
 // Never: judges labels, knows a protocol or a query language, or acknowledges what isn't on disk.
@@ -11,6 +12,7 @@ export {
   type LastSample,
   openStore,
   type Store,
+  type StoredAggregateHistogram,
   type StoredAggregateInput,
   type StoreOptions,
 } from './store.ts';

@@ -14,6 +14,7 @@ import { decodeHistogram } from './histogram-codec.ts';
 import type { LabelIndex } from './label-index.ts';
 import type { MetricReader, SampleRequest } from './reader.ts';
 import { bytes, doubles, idCondition, int64s, text, uints } from './rows.ts';
+import type { SampleReader, SeriesColumns } from './samples/index.ts';
 
 /** Bounds of one `select`. */
 export interface MetricReaderLimits {
@@ -28,10 +29,11 @@ export const DEFAULT_METRIC_READER_LIMITS: MetricReaderLimits = {
   maxSeriesPerSelect: 1_000_000,
 };
 
-/** The metric reader over DuckDB's tables. `refresh` brings the index up to what is committed. */
+/** The metric reader: samples from their own files, the rest from tables. `refresh` brings both up to what is committed. */
 export function createMetricReader(
   source: ChunkSource,
   index: LabelIndex,
+  samples: SampleReader,
   refresh: () => Promise<void>,
   limits: MetricReaderLimits = DEFAULT_METRIC_READER_LIMITS,
 ): MetricReader {
@@ -42,15 +44,15 @@ export function createMetricReader(
     if (ids.length > limits.maxSeriesPerSelect) {
       throw limitError('series', ids.length, limits.maxSeriesPerSelect, 'query.max_series_per_select');
     }
-    const slots = slotsOf(ids);
-    const where = `ts BETWEEN ${clampInt(Math.ceil(request.startMs))} AND ${clampInt(request.endMs)}`;
-    const samples = await readSamples(source, ids, slots, where, limits, signal);
-    const histograms = await readHistograms(source, ids, slots, where, signal);
+    const startMs = clampInt(Math.ceil(request.startMs));
+    const endMs = clampInt(request.endMs);
+    const columns = samples.select(ids, startMs, endMs, limits.maxSamplesPerSelect, signal);
+    const histograms = await readHistograms(ids, startMs, endMs, signal);
     const out: SeriesSamples[] = [];
     for (let slot = 0; slot < ids.length; slot++) {
       const labels = index.labels(ids[slot]);
       const found = histograms?.get(slot);
-      const floats = samples.series(slot);
+      const floats = columns[slot];
       if (found) out.push(mergeHistograms(labels, floats, found));
       else if (floats)
         out.push({ labels, timestamps: floats.timestamps, values: floats.values, histograms: undefined });
@@ -74,16 +76,13 @@ export function createMetricReader(
     const ids = sets.length === 0 ? index.select([]) : [...new Set(sets.flatMap((set) => index.select(set)))];
     ids.sort((a, b) => a - b);
     if (ids.length === 0 || (startMs <= Number.MIN_SAFE_INTEGER && endMs >= Number.MAX_SAFE_INTEGER)) return ids;
-    // Series that have nothing in the range are left out; this reads one column of the range and no values.
+    const active = samples.active(ids, startMs, endMs);
     const slots = slotsOf(ids);
-    const active = new Uint8Array(ids.length);
-    const range = `ts BETWEEN ${clampInt(startMs)} AND ${clampInt(endMs)}`;
-    for (const table of ['samples', 'histograms']) {
-      for await (const chunk of source.read(
-        `SELECT DISTINCT series FROM ${table} WHERE ${range}`,
-        undefined,
-        undefined,
-      )) {
+    const wanted = ids.filter((id, slot) => active[slot] === 0 && holdsHistograms(id));
+    if (wanted.length > 0) {
+      const { sql, bind } = idCondition('series', wanted);
+      const query = `SELECT DISTINCT series FROM histograms WHERE ts BETWEEN ${clampInt(startMs)} AND ${clampInt(endMs)} AND ${sql}`;
+      for await (const chunk of source.read(query, bind ? wanted : undefined, undefined)) {
         const column = uints(chunk, 0);
         for (let row = 0; row < chunk.count; row++) {
           const slot = slotOf(slots, column[row]);
@@ -154,6 +153,40 @@ export function createMetricReader(
     return [...latest.values()].sort((a, b) => (a.metric < b.metric ? -1 : 1));
   }
 
+  function holdsHistograms(id: number): boolean {
+    const known = samples.histogramSeries;
+    const at = firstAtOrAbove(known, id);
+    return at < known.length && known[at] === id;
+  }
+
+  /** By place in `ids`; `undefined` where none of them holds histograms. */
+  async function readHistograms(
+    ids: readonly number[],
+    startMs: number,
+    endMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Map<number, HistogramSamples> | undefined> {
+    const wanted = samples.histogramSeries.length === 0 ? [] : ids.filter(holdsHistograms);
+    if (wanted.length === 0) return undefined;
+    const slots = slotsOf(ids);
+    const { sql, bind } = idCondition('series', wanted);
+    const found = new Map<number, HistogramSamples>();
+    const query = `SELECT series, ts, body FROM histograms WHERE ts BETWEEN ${startMs} AND ${endMs} AND ${sql}`;
+    for await (const chunk of source.read(query, bind ? wanted : undefined, signal)) {
+      const seriesColumn = uints(chunk, 0);
+      const tsColumn = int64s(chunk, 1);
+      for (let row = 0; row < chunk.count; row++) {
+        const slot = slotOf(slots, seriesColumn[row]);
+        if (slot < 0) continue;
+        let series = found.get(slot);
+        if (!series) found.set(slot, (series = { timestamps: [], histograms: [] }));
+        series.timestamps.push(Number(tsColumn[row]));
+        series.histograms.push(decodeHistogram(bytes(chunk, 2, row)));
+      }
+    }
+    return found;
+  }
+
   return { select, series, labelNames, labelValues, exemplars, metadata };
 }
 
@@ -175,102 +208,15 @@ function slotOf(slots: Slots, id: number): number {
   return place >= 0 && place < slots.places.length ? slots.places[place] : -1;
 }
 
-interface FloatSamples {
-  timestamps: Float64Array;
-  values: Float64Array;
-}
-
-/** Samples of many series in scan order, then split by series with a counting sort. */
-async function readSamples(
-  source: ChunkSource,
-  ids: readonly number[],
-  slots: Slots,
-  where: string,
-  limits: MetricReaderLimits,
-  signal: AbortSignal | undefined,
-): Promise<{ series(slot: number): FloatSamples | undefined }> {
-  const { sql, bind } = idCondition('series', ids);
-  let capacity = 65_536;
-  let slotColumn = new Int32Array(capacity);
-  let times = new Float64Array(capacity);
-  // The values travel as 64-bit integers, because a copy through doubles may change a NaN's payload.
-  let bits = new BigInt64Array(capacity);
-  const counts = new Int32Array(ids.length + 1);
-  let rows = 0;
-  const query = `SELECT series, ts, value FROM samples WHERE ${where} AND ${sql}`;
-  for await (const chunk of source.read(query, bind ? ids : undefined, signal)) {
-    const count = chunk.count;
-    const seriesColumn = uints(chunk, 0);
-    const tsColumn = int64s(chunk, 1);
-    const valueColumn = doubles(chunk, 2);
-    const valueBits = new BigInt64Array(valueColumn.buffer, valueColumn.byteOffset, count);
-    const tsWords = new Int32Array(tsColumn.buffer, tsColumn.byteOffset, count * 2);
-    if (rows + count > capacity) {
-      capacity = Math.max(capacity * 2, rows + count);
-      slotColumn = grown(slotColumn, new Int32Array(capacity));
-      times = grown(times, new Float64Array(capacity));
-      bits = grown(bits, new BigInt64Array(capacity));
-    }
-    for (let row = 0; row < count; row++) {
-      const slot = slotOf(slots, seriesColumn[row]);
-      if (slot < 0) continue;
-      slotColumn[rows] = slot;
-      times[rows] = tsWords[2 * row + 1] * 4294967296 + (tsWords[2 * row] >>> 0);
-      bits[rows] = valueBits[row];
-      counts[slot + 1]++;
-      rows++;
-    }
-    if (rows > limits.maxSamplesPerSelect) {
-      throw limitError('samples', rows, limits.maxSamplesPerSelect, 'query.max_samples_per_select');
-    }
+/** The first index whose number is at or above `id`, in ascending numbers. */
+function firstAtOrAbove(ids: Uint32Array, id: number): number {
+  let [low, high] = [0, ids.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ids[middle] < id) low = middle + 1;
+    else high = middle;
   }
-  for (let slot = 0; slot < ids.length; slot++) counts[slot + 1] += counts[slot];
-  const next = counts.slice();
-  const sortedTimes = new Float64Array(rows);
-  const sortedBits = new BigInt64Array(rows);
-  for (let row = 0; row < rows; row++) {
-    const at = next[slotColumn[row]]++;
-    sortedTimes[at] = times[row];
-    sortedBits[at] = bits[row];
-  }
-  return {
-    series(slot) {
-      const from = counts[slot];
-      const to = counts[slot + 1];
-      return from === to ? undefined : orderedSamples(sortedTimes, sortedBits, from, to);
-    },
-  };
-}
-
-function grown<T extends Int32Array | Float64Array | BigInt64Array>(old: T, larger: T): T {
-  larger.set(old as never);
-  return larger;
-}
-
-/** One series' samples in ascending time, the last written of equal times. Mostly they are in order already. */
-function orderedSamples(times: Float64Array, bits: BigInt64Array, from: number, to: number): FloatSamples {
-  let ascending = true;
-  for (let i = from + 1; i < to; i++) {
-    if (times[i] <= times[i - 1]) {
-      ascending = false;
-      break;
-    }
-  }
-  if (ascending) {
-    const values = new Float64Array(bits.buffer, bits.byteOffset + from * 8, to - from);
-    return { timestamps: times.subarray(from, to), values };
-  }
-  const order = Array.from({ length: to - from }, (_, i) => from + i);
-  order.sort((a, b) => times[a] - times[b] || a - b);
-  const timestamps = new Float64Array(order.length);
-  const kept = new BigInt64Array(order.length);
-  let n = 0;
-  for (const at of order) {
-    if (n > 0 && timestamps[n - 1] === times[at]) n--;
-    timestamps[n] = times[at];
-    kept[n++] = bits[at];
-  }
-  return { timestamps: timestamps.subarray(0, n), values: new Float64Array(kept.buffer, 0, n) };
+  return low;
 }
 
 interface HistogramSamples {
@@ -278,34 +224,8 @@ interface HistogramSamples {
   histograms: NativeHistogram[];
 }
 
-async function readHistograms(
-  source: ChunkSource,
-  ids: readonly number[],
-  slots: Slots,
-  where: string,
-  signal: AbortSignal | undefined,
-): Promise<Map<number, HistogramSamples> | undefined> {
-  const { sql, bind } = idCondition('series', ids);
-  let found: Map<number, HistogramSamples> | undefined;
-  const query = `SELECT series, ts, body FROM histograms WHERE ${where} AND ${sql}`;
-  for await (const chunk of source.read(query, bind ? ids : undefined, signal)) {
-    const seriesColumn = uints(chunk, 0);
-    const tsColumn = int64s(chunk, 1);
-    for (let row = 0; row < chunk.count; row++) {
-      const slot = slotOf(slots, seriesColumn[row]);
-      if (slot < 0) continue;
-      found ??= new Map();
-      let samples = found.get(slot);
-      if (!samples) found.set(slot, (samples = { timestamps: [], histograms: [] }));
-      samples.timestamps.push(Number(tsColumn[row]));
-      samples.histograms.push(decodeHistogram(bytes(chunk, 2, row)));
-    }
-  }
-  return found;
-}
-
 /** Merges floats and histograms of one series by time; of equal times the histogram wins, then the last written. */
-function mergeHistograms(labels: Labels, floats: FloatSamples | undefined, found: HistogramSamples): SeriesSamples {
+function mergeHistograms(labels: Labels, floats: SeriesColumns | undefined, found: HistogramSamples): SeriesSamples {
   const byTime = new Map<number, NativeHistogram>();
   for (let i = 0; i < found.timestamps.length; i++) byTime.set(found.timestamps[i], found.histograms[i]);
   const times = new Set(byTime.keys());

@@ -98,12 +98,20 @@ export type AttributeScope = 'span' | 'resource' | 'any';
 export type SpanCondition =
   | { readonly kind: 'name' | 'service' | 'status' | 'span_kind'; readonly equals: string }
   | { readonly kind: 'duration'; readonly minNs?: bigint; readonly maxNs?: bigint }
+  /** The span has no parent. */
+  | { readonly kind: 'root' }
   | {
       readonly kind: 'attribute';
       readonly scope: AttributeScope;
       readonly name: string;
       readonly equals: AttributeValue;
     };
+
+/**
+ * What a span has besides IDs, times, codes, name and service, which are always read: `details` are events, links,
+ * instrumentation scope, trace state and status message. Most of the time that reading spans takes goes into these.
+ */
+export type SpanPart = 'attributes' | 'resource' | 'details';
 
 /** Which spans a query needs. */
 export interface SpanRequest {
@@ -113,16 +121,37 @@ export interface SpanRequest {
   readonly endNs: bigint;
   /** Conditions that all hold for every wanted span (hints). */
   readonly conditions: readonly SpanCondition[];
+  /** Parts that the caller looks at; the others come empty. Default: all of them. */
+  readonly parts?: readonly SpanPart[];
+}
+
+/** How much of one trace is loaded; a larger one ends in `query_limit`, because half a trace would answer wrongly. */
+export interface TraceLimits {
+  readonly spansPerTrace: number;
+  /** UTF-16 code units of the parts that are read, as JSON. */
+  readonly textPerTrace: number;
+}
+
+/** Which whole traces a query needs. */
+export interface TracesRequest {
+  /** Each of 32 lower-case hex digits. */
+  readonly traceIds: readonly string[];
+  readonly limits: TraceLimits;
+  /** As in `SpanRequest`. */
+  readonly parts?: readonly SpanPart[];
 }
 
 /** Reads traces. */
 export interface TraceReader {
-  /** The spans of one trace (32 lower-case hex digits), by start; empty where there is none. Of spans with one ID the last written. */
-  trace(traceId: string): Promise<Span[]>;
+  /**
+   * The spans of one trace (32 lower-case hex digits), by start; empty where there is none. Of spans with one ID the
+   * last written.
+   */
+  trace(traceId: string, limits: TraceLimits): Promise<Span[]>;
   /** Spans, newest first, in batches; each span once. */
   spans(request: SpanRequest, signal?: AbortSignal): AsyncIterable<Span[]>;
-  /** All spans of the given traces, in one batch. */
-  tracesById(traceIds: readonly string[]): Promise<Span[]>;
+  /** Whole traces, each in one piece with its spans by start, one after the other in no order; unknown ones are left out. */
+  traces(request: TracesRequest, signal?: AbortSignal): AsyncIterable<Span[]>;
 }
 
 /** All three readers over one store, as a query worker holds them. */

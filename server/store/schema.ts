@@ -2,7 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { BarographError } from '../model/index.ts';
 
 /** The version of the tables below; a data directory of another version is refused, never guessed at. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /**
  * The hot tables. Rows are only ever appended, in the order of arrival, so a scan returns them in that order and "the
@@ -12,9 +12,7 @@ const TABLES = `
 CREATE TABLE IF NOT EXISTS meta (key VARCHAR, value VARCHAR);
 -- labels: JSON array of alternating names and values, sorted by name.
 CREATE TABLE IF NOT EXISTS series (id UINTEGER, labels VARCHAR);
--- ts: milliseconds since the epoch.
-CREATE TABLE IF NOT EXISTS samples (series UINTEGER, ts BIGINT, value DOUBLE);
--- body: histogram-codec.ts.
+-- ts: milliseconds since the epoch; body: histogram-codec.ts. Samples that are numbers lie in samples/.
 CREATE TABLE IF NOT EXISTS histograms (series UINTEGER, ts BIGINT, body BLOB);
 CREATE TABLE IF NOT EXISTS exemplars (series UINTEGER, ts BIGINT, value DOUBLE, labels VARCHAR);
 CREATE TABLE IF NOT EXISTS metadata (metric VARCHAR, type VARCHAR, help VARCHAR, unit VARCHAR);
@@ -28,6 +26,9 @@ CREATE TABLE IF NOT EXISTS spans (
   status UINTEGER, name VARCHAR, service VARCHAR, attributes VARCHAR, resource VARCHAR, rest VARCHAR);
 -- What aggregation on removal remembers of each input that is not a series of its own.
 CREATE TABLE IF NOT EXISTS aggregate_inputs (output UINTEGER, hi UINTEGER, lo UINTEGER, last DOUBLE, start BIGINT, ts BIGINT);
+CREATE TABLE IF NOT EXISTS aggregate_histograms (output UINTEGER, hi UINTEGER, lo UINTEGER, start BIGINT, ts BIGINT, body BLOB);
+-- Numbers of the commits that have samples too: such samples count only if their commit's number is here.
+CREATE TABLE IF NOT EXISTS commits (number BIGINT);
 `;
 
 /**

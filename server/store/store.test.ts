@@ -113,7 +113,7 @@ describe('samples', () => {
     expect(store.series.size).toBe(1);
     expect(series({ __name__: 'm', host: 'a' })).toBe(first);
     expect(series({ __name__: 'm', host: 'b' })).toBe(first + 1);
-    expect(await store.lastSamples(0)).toEqual([{ series: first, timestampMs: 1000, value: 1 }]);
+    expect(store.lastSamples(0)).toEqual([{ series: first, timestampMs: 1000, value: 1 }]);
   });
 
   it('are found by matchers on labels that are absent, negative, regular and literal', async () => {
@@ -215,7 +215,8 @@ describe('spans', () => {
     store.writer.buffer.pushSpan({ ...span, traceId: 'aa'.repeat(16), attributes: { model_version: 'other' } });
     await store.writer.commit();
     const readers = store.readers();
-    expect(await readers.traces.trace(span.traceId)).toEqual([span]);
+    const limits = { spansPerTrace: 1, textPerTrace: 10_000 };
+    expect(await readers.traces.trace(span.traceId, limits)).toEqual([span]);
     const range = { startNs: 1_600_000_000_000_000_000n, endNs: 1_800_000_000_000_000_000n };
     const found: Span[] = [];
     const condition = { kind: 'attribute', scope: 'any', name: 'model_version', equals: "m'1" } as const;

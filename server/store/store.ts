@@ -1,15 +1,24 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
-import { DuckDBInstance } from '@duckdb/node-api';
-import type { Labels, MetricType } from '../model/index.ts';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { Labels, MetricType, NativeHistogram } from '../model/index.ts';
 import { type ChunkSource, LocalChunkSource, serveChunks } from './chunks.ts';
+import { decodeHistogram } from './histogram-codec.ts';
 import { LabelIndex } from './label-index.ts';
 import { createLogReader } from './log-reader.ts';
 import { createMetricReader } from './metric-reader.ts';
 import type { Readers } from './reader.ts';
 import { Registry } from './registry.ts';
-import { doubles, int64s, text, uints } from './rows.ts';
+import { bytes, doubles, int64s, text, uints } from './rows.ts';
+import {
+  LastSamples,
+  type SampleCatalog,
+  SampleReader,
+  SampleStore,
+  type SampleStoreLimits,
+  type SampleStoreStats,
+} from './samples/index.ts';
 import { prepareSchema } from './schema.ts';
 import { createTraceReader } from './trace-reader.ts';
 import { DEFAULT_WRITER_LIMITS, Writer, type WriterLimits } from './writer.ts';
@@ -23,6 +32,7 @@ export interface StoreOptions {
   /** Threads that DuckDB may use. Default 2. */
   readonly threads?: number;
   readonly writer?: Partial<WriterLimits>;
+  readonly samples?: Partial<SampleStoreLimits>;
 }
 
 /** What the last sample of a series was. */
@@ -42,21 +52,32 @@ export interface StoredAggregateInput {
   readonly timestampMs: number;
 }
 
+/** As `StoredAggregateInput`, of an input whose last value is a native histogram. */
+export interface StoredAggregateHistogram extends Omit<StoredAggregateInput, 'last'> {
+  readonly last: NativeHistogram;
+}
+
 /** The store as its one writer sees it. */
 export interface Store {
   readonly series: Registry;
   readonly streams: Registry;
   readonly writer: Writer;
-  /** Two 32-bit counts that threads share: committed series, committed streams. */
+  /** Numbers about the samples' files, for the program's own metrics. */
+  readonly sampleStats: SampleStoreStats;
+  /** Three 32-bit counts that threads share: committed series, committed streams, version of the samples' catalog. */
   readonly committed: SharedArrayBuffer;
   /** Readers for this thread. */
   readers(): Readers;
   /** Serves the reads of another thread, which holds `remoteChunkSource` of the port's other end. */
   serve(port: MessagePort): void;
-  /** The last sample of every series that has one at or after `sinceMs`. */
-  lastSamples(sinceMs: number): Promise<LastSample[]>;
+  /** The last sample of every series that has one at or after `sinceMs`, as of the start of the process. */
+  lastSamples(sinceMs: number): LastSample[];
   /** What aggregation remembered, the newest of each input. */
   aggregateInputs(): Promise<StoredAggregateInput[]>;
+  /** The same of inputs that are native histograms. */
+  aggregateHistograms(): Promise<StoredAggregateHistogram[]>;
+  /** The last native histogram of a series. */
+  lastHistogram(series: number): Promise<{ timestampMs: number; histogram: NativeHistogram } | undefined>;
   /** The labels of the stored series, by number. */
   storedSeries(): Promise<Labels[]>;
   /** Name and type of every metric whose metadata is stored. */
@@ -82,33 +103,47 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   });
   const connection = await instance.connect();
   await prepareSchema(connection);
-  const source = new LocalChunkSource(instance);
+  const committed = new SharedArrayBuffer(12);
+  const counts = new Int32Array(committed);
+  const source = new LocalChunkSource(instance, () => samples.catalog);
   const series = new Registry();
   const streams = new Registry();
   await restoreRegistry(source, 'series', series);
   await restoreRegistry(source, 'streams', streams);
-  const committed = new SharedArrayBuffer(8);
-  const counts = new Int32Array(committed);
+  const last = new LastSamples();
+  const samples = await SampleStore.open({
+    directory: path.join(options.directory, 'samples'),
+    limits: options.samples,
+    tablesCommit: await lastTablesCommit(connection),
+    onReplay: (buffer) => last.noteAll(buffer),
+    onChange: () => Atomics.add(counts, 2, 1),
+  });
+  samples.addHistogramSeries(await readHistogramSeries(source));
   const publish = (seriesCount: number, streamCount: number) => {
     Atomics.store(counts, 0, seriesCount);
     Atomics.store(counts, 1, streamCount);
   };
   publish(series.size, streams.size);
-  const writer = new Writer(connection, series, streams, { ...DEFAULT_WRITER_LIMITS, ...options.writer }, publish);
+  const limits = { ...DEFAULT_WRITER_LIMITS, ...options.writer };
+  const writer = new Writer(connection, { series, streams, samples, limits, onCommit: publish });
   return {
     series,
     streams,
     writer,
     committed,
+    sampleStats: samples.stats,
     readers: () => createReaders(source, committed),
     serve: (port) => serveChunks(port, source),
-    lastSamples: (sinceMs) => readLastSamples(source, sinceMs),
+    lastSamples: (sinceMs) => lastSamples(samples, last, sinceMs),
     aggregateInputs: () => readAggregateInputs(source),
+    aggregateHistograms: () => readAggregateHistograms(source),
+    lastHistogram: (id) => readLastHistogram(source, id),
     storedSeries: () => readLabelSets(source, 'series', 0),
     storedMetadata: () => readMetadataTypes(source),
     diskBytes: () => directoryBytes(options.directory),
     async close() {
       await writer.close();
+      await samples.close();
       source.close();
       await connection.run('CHECKPOINT').catch(() => {
         // The write-ahead log keeps everything until the next start.
@@ -119,17 +154,99 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   };
 }
 
+/** The last commit of which the tables know; only that one is worth keeping. */
+async function lastTablesCommit(connection: DuckDBConnection): Promise<number> {
+  const found = await connection.runAndReadAll('SELECT max(number) FROM commits');
+  const number = Number(found.getRows()[0]?.[0] ?? 0);
+  await connection.run(`DELETE FROM commits WHERE number < ${number}`);
+  return number;
+}
+
+function lastSamples(samples: SampleStore, replayed: LastSamples, sinceMs: number): LastSample[] {
+  const last = new LastSamples();
+  samples.visitLastInBlocks(sinceMs, (series, timestampMs, value) => last.note(series, timestampMs, value));
+  // What only journals hold was written later than any block.
+  for (const { series, timestampMs, value } of replayed.since(sinceMs)) last.note(series, timestampMs, value);
+  return [...last.since(sinceMs)];
+}
+
+async function readHistogramSeries(source: ChunkSource): Promise<Uint32Array> {
+  const ids: number[] = [];
+  for await (const chunk of source.read('SELECT DISTINCT series FROM histograms', undefined, undefined)) {
+    ids.push(...uints(chunk, 0).subarray(0, chunk.count));
+  }
+  return Uint32Array.from(ids).sort();
+}
+
+async function readLastHistogram(
+  source: ChunkSource,
+  series: number,
+): Promise<{ timestampMs: number; histogram: NativeHistogram } | undefined> {
+  const query = `SELECT ts, body FROM histograms WHERE series = ${series} ORDER BY ts DESC, rowid DESC LIMIT 1`;
+  for await (const chunk of source.read(query, undefined, undefined)) {
+    if (chunk.count > 0) {
+      return { timestampMs: Number(int64s(chunk, 0)[0]), histogram: decodeHistogram(bytes(chunk, 1, 0)) };
+    }
+  }
+  return undefined;
+}
+
+async function readAggregateHistograms(source: ChunkSource): Promise<StoredAggregateHistogram[]> {
+  const latest = new Map<string, StoredAggregateHistogram>();
+  const query = 'SELECT output, hi, lo, start, ts, body FROM aggregate_histograms';
+  for await (const chunk of source.read(query, undefined, undefined)) {
+    const [outputs, his, los] = [uints(chunk, 0), uints(chunk, 1), uints(chunk, 2)];
+    const [starts, times] = [int64s(chunk, 3), int64s(chunk, 4)];
+    for (let row = 0; row < chunk.count; row++) {
+      latest.set(`${outputs[row]}/${his[row]}/${los[row]}`, {
+        output: outputs[row],
+        hi: his[row],
+        lo: los[row],
+        last: decodeHistogram(bytes(chunk, 5, row)),
+        startMs: Number(starts[row]),
+        timestampMs: Number(times[row]),
+      });
+    }
+  }
+  return [...latest.values()];
+}
+
 /** Readers over a source, in any thread; `committed` is the store's. */
 export function createReaders(source: ChunkSource, committed: SharedArrayBuffer): Readers {
   const counts = new Int32Array(committed);
   const seriesIndex = new LabelIndex();
   const streamIndex = new LabelIndex();
   const refreshSeries = indexRefresher(source, 'series', seriesIndex, () => Atomics.load(counts, 0));
+  const samples = new SampleReader(EMPTY_CATALOG);
+  const refreshSamples = catalogRefresher(source, samples, () => Atomics.load(counts, 2));
   const refreshStreams = indexRefresher(source, 'streams', streamIndex, () => Atomics.load(counts, 1));
   return {
-    metrics: createMetricReader(source, seriesIndex, refreshSeries),
+    metrics: createMetricReader(source, seriesIndex, samples, async () => {
+      await refreshSamples();
+      await refreshSeries();
+    }),
     logs: createLogReader(source, streamIndex, refreshStreams),
     traces: createTraceReader(source),
+  };
+}
+
+const EMPTY_CATALOG: SampleCatalog = { version: -1, blocks: [], segments: [], histogramSeries: new Uint32Array(0) };
+
+/** A function that brings a reader up to the current catalog; concurrent calls share one request. */
+function catalogRefresher(source: ChunkSource, reader: SampleReader, version: () => number): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  let known = -1;
+  const fetchCatalog = async () => {
+    try {
+      const at = version();
+      reader.use(await source.catalog());
+      known = at;
+    } finally {
+      running = undefined;
+    }
+  };
+  return async () => {
+    while (known !== version()) await (running ??= fetchCatalog());
   };
 }
 
@@ -177,20 +294,6 @@ async function readMetadataTypes(source: ChunkSource): Promise<{ metric: string;
   for await (const chunk of source.read('SELECT metric, type FROM metadata', undefined, undefined)) {
     for (let row = 0; row < chunk.count; row++) {
       out.push({ metric: text(chunk, 0, row), type: text(chunk, 1, row) as MetricType });
-    }
-  }
-  return out;
-}
-
-async function readLastSamples(source: ChunkSource, sinceMs: number): Promise<LastSample[]> {
-  // Of several samples at one time the one written last counts, so the row's number breaks the tie.
-  const order = 'ts::HUGEINT * 4294967296 + rowid';
-  const query = `SELECT series, max(ts)::BIGINT, max_by(value, ${order}) FROM samples WHERE ts >= ${Math.floor(sinceMs)} GROUP BY series`;
-  const out: LastSample[] = [];
-  for await (const chunk of source.read(query, undefined, undefined)) {
-    const [series, times, values] = [uints(chunk, 0), int64s(chunk, 1), doubles(chunk, 2)];
-    for (let row = 0; row < chunk.count; row++) {
-      out.push({ series: series[row], timestampMs: Number(times[row]), value: values[row] });
     }
   }
   return out;

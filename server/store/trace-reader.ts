@@ -1,58 +1,125 @@
-import { type Attributes, SPAN_KINDS, SPAN_STATUSES, type Span } from '../model/index.ts';
+import { type Attributes, BarographError, SPAN_KINDS, SPAN_STATUSES, type Span } from '../model/index.ts';
 import type { ChunkSource, Rows } from './chunks.ts';
-import type { SpanCondition, SpanRequest, TraceReader } from './reader.ts';
+import type { SpanCondition, SpanPart, SpanRequest, TraceLimits, TraceReader, TracesRequest } from './reader.ts';
 import { int64s, quote, text, uint64s, uints } from './rows.ts';
 import type { SpanRest } from './write-buffer.ts';
 
-const COLUMNS =
-  'trace_hi, trace_lo, span, parent, start, duration, kind, status, name, service, attributes, resource, rest';
+const BASE_COLUMNS = 'trace_hi, trace_lo, span, parent, start, duration, kind, status, name, service';
+const PART_COLUMNS: Readonly<Record<SpanPart, string>> = {
+  attributes: 'attributes',
+  resource: 'resource',
+  details: 'rest',
+};
+const ALL_PARTS: readonly SpanPart[] = ['attributes', 'resource', 'details'];
 /** Spans in one batch, at most. */
 const BATCH_SPANS = 4096;
 /** The first window of a search, in nanoseconds; each next one, further back, is twice as long. */
 const FIRST_WINDOW_NS = 120_000_000_000n;
+/** Resources whose decoded form is kept while a result is read; a fleet has some hundreds. */
+const MAX_RESOURCES = 1000;
 
 /** The trace reader over DuckDB's table of spans. */
 export function createTraceReader(source: ChunkSource): TraceReader {
-  async function trace(traceId: string): Promise<Span[]> {
-    const spans = await tracesById([traceId]);
-    return spans.sort((a, b) => (a.startNs < b.startNs ? -1 : a.startNs > b.startNs ? 1 : 0));
+  async function trace(traceId: string, limits: TraceLimits): Promise<Span[]> {
+    for await (const spans of traces({ traceIds: [traceId], limits })) return spans;
+    return [];
   }
 
-  async function tracesById(traceIds: readonly string[]): Promise<Span[]> {
-    const pairs = traceIds.map((id) => `(${BigInt(`0x${id.slice(0, 16)}`)}, ${BigInt(`0x${id.slice(16)}`)})`);
-    const spans = new Map<string, Span>();
-    // Lists of some hundred pairs keep the statement's text small.
-    for (let i = 0; i < pairs.length; i += 200) {
-      const query = `SELECT ${COLUMNS} FROM spans WHERE (trace_hi, trace_lo) IN (${pairs.slice(i, i + 200).join(',')})`;
-      for await (const chunk of source.read(query, undefined, undefined)) {
-        for (const span of decodeSpans(chunk)) spans.set(span.traceId + span.spanId, span);
+  async function* traces(request: TracesRequest, signal?: AbortSignal): AsyncGenerator<Span[]> {
+    const { traceIds, limits, parts = ALL_PARTS } = request;
+    if (traceIds.length === 0) return;
+    const wanted = new Set(traceIds);
+    const halves = (from: number, to: number) =>
+      [...new Set(traceIds.map((id) => BigInt(`0x${id.slice(from, to)}`)))].join(',');
+    // One list a column is a filter that DuckDB checks while it scans; a list of pairs would be a join. It may let through
+    // a half of one ID with a half of another, which the set sorts out.
+    const where = `trace_lo IN (${halves(16, 32)}) AND trace_hi IN (${halves(0, 16)})`;
+    // Sorted there, so that here only one trace at a time takes memory.
+    const query = `SELECT ${columnsOf(parts)} FROM spans WHERE ${where} ORDER BY trace_hi, trace_lo, start`;
+    const decode = spanDecoder(parts);
+    let traceId = '';
+    let spans = new Map<string, Span>();
+    let units = 0;
+    for await (const chunk of source.read(query, undefined, signal)) {
+      for (let row = 0; row < chunk.count; row++) {
+        const span = decode(chunk, row);
+        if (span.traceId !== traceId) {
+          if (spans.size > 0) yield [...spans.values()];
+          traceId = span.traceId;
+          spans = new Map();
+          units = 0;
+        }
+        if (!wanted.has(traceId)) continue;
+        spans.set(span.spanId, span);
+        units += textUnits(chunk, row, parts);
+        checkTrace(traceId, spans.size, units, limits);
       }
     }
-    return [...spans.values()];
+    if (spans.size > 0) yield [...spans.values()];
   }
 
   async function* spans(request: SpanRequest, signal?: AbortSignal): AsyncGenerator<Span[]> {
-    const conditions = request.conditions.map(conditionSql);
+    const { conditions, parts = ALL_PARTS } = request;
+    const tests = conditions.map(conditionSql);
     let length = FIRST_WINDOW_NS;
     for (let to = request.endNs; to > request.startNs; length *= 2n) {
       const from = to - length > request.startNs ? to - length : request.startNs;
-      const where = [`start >= ${from}`, `start < ${to}`, ...conditions].join(' AND ');
-      const query = `SELECT ${COLUMNS} FROM spans WHERE ${where} ORDER BY start DESC`;
-      let batch = new Map<string, Span>();
+      const where = [`start >= ${from}`, `start < ${to}`, ...tests].join(' AND ');
+      // Copies of a span that a retried request left behind have the same start, so in this order they are neighbours.
+      const order = 'start DESC, trace_hi, trace_lo, span';
+      const query = `SELECT ${columnsOf(parts)} FROM spans WHERE ${where} ORDER BY ${order}`;
+      const decode = spanDecoder(parts);
+      let batch: Span[] = [];
       for await (const chunk of source.read(query, undefined, signal)) {
-        // Copies of a span that a retried request left behind have the same start, so they meet in one batch.
-        for (const span of decodeSpans(chunk)) batch.set(span.traceId + span.spanId, span);
-        if (batch.size >= BATCH_SPANS) {
-          yield [...batch.values()];
-          batch = new Map();
+        for (let row = 0; row < chunk.count; row++) {
+          const span = decode(chunk, row);
+          const before = batch[batch.length - 1];
+          if (before !== undefined && before.spanId === span.spanId && before.traceId === span.traceId) batch.pop();
+          else if (batch.length >= BATCH_SPANS) {
+            yield batch;
+            batch = [];
+          }
+          batch.push(span);
         }
       }
-      if (batch.size > 0) yield [...batch.values()];
+      if (batch.length > 0) yield batch;
       to = from;
     }
   }
 
-  return { trace, spans, tracesById };
+  return { trace, spans, traces };
+}
+
+function columnsOf(parts: readonly SpanPart[]): string {
+  return [BASE_COLUMNS, ...parts.map((part) => PART_COLUMNS[part])].join(', ');
+}
+
+const FIRST_PART = BASE_COLUMNS.split(',').length;
+
+function textUnits(chunk: Rows, row: number, parts: readonly SpanPart[]): number {
+  let units = 0;
+  for (let i = 0; i < parts.length; i++) {
+    // The spans of a trace share a few decoded resources, so their text takes no room.
+    if (parts[i] !== 'resource') units += text(chunk, FIRST_PART + i, row).length;
+  }
+  return units;
+}
+
+/** @throws BarographError `query_limit` where a trace is larger than may be loaded. */
+function checkTrace(traceId: string, spans: number, units: number, limits: TraceLimits): void {
+  const tooMany = spans > limits.spansPerTrace;
+  if (!tooMany && units <= limits.textPerTrace) return;
+  const limit = tooMany ? limits.spansPerTrace : limits.textPerTrace;
+  throw new BarographError({
+    code: 'query_limit',
+    status: 422,
+    where: `trace ${traceId}`,
+    got: `more than ${limit} ${tooMany ? 'spans' : 'characters of attributes'}`,
+    accepted: `at most ${limit} (${tooMany ? 'spansPerTrace' : 'textPerTrace'})`,
+    fix: tooMany
+      ? 'leave it out of the query, or ask for its spans by { trace:id = "…" && … } | rate() and other filters of single spans'
+      : 'send spans with smaller attributes',
+  });
 }
 
 function conditionSql(condition: SpanCondition): string {
@@ -65,6 +132,8 @@ function conditionSql(condition: SpanCondition): string {
       return `status = ${SPAN_STATUSES.findIndex((status) => status === condition.equals)}`;
     case 'span_kind':
       return `kind = ${SPAN_KINDS.findIndex((kind) => kind === condition.equals)}`;
+    case 'root':
+      return 'parent = 0';
     case 'duration': {
       const parts: string[] = ['true'];
       if (condition.minNs !== undefined) parts.push(`duration >= ${condition.minNs}`);
@@ -85,41 +154,45 @@ function conditionSql(condition: SpanCondition): string {
   }
 }
 
-function decodeSpans(chunk: Rows): Span[] {
-  const [traceHi, traceLo, spanIds, parents] = [0, 1, 2, 3].map((column) => uint64s(chunk, column));
-  const [starts, durations] = [int64s(chunk, 4), int64s(chunk, 5)];
-  const [kinds, statuses] = [uints(chunk, 6), uints(chunk, 7)];
-  const out: Span[] = [];
-  let resourceJson = '';
-  let resource: Attributes = {};
-  for (let row = 0; row < chunk.count; row++) {
-    const json = text(chunk, 11, row);
-    if (json !== resourceJson) {
-      resourceJson = json;
+/** Decodes rows of one result; spans that share a resource share its object. */
+function spanDecoder(parts: readonly SpanPart[]): (chunk: Rows, row: number) => Span {
+  const [attributesAt, resourceAt, detailsAt] = ALL_PARTS.map((part) => {
+    const at = parts.indexOf(part);
+    return at < 0 ? -1 : FIRST_PART + at;
+  });
+  const resources = new Map<string, Attributes>();
+  const resourceOf = (json: string): Attributes => {
+    let resource = resources.get(json);
+    if (resource === undefined) {
+      if (resources.size >= MAX_RESOURCES) resources.clear();
       resource = JSON.parse(json) as Attributes;
+      resources.set(json, resource);
     }
-    const rest = JSON.parse(text(chunk, 12, row)) as SpanRest;
-    out.push({
-      traceId: hex(traceHi[row]) + hex(traceLo[row]),
-      spanId: hex(spanIds[row]),
-      parentSpanId: parents[row] === 0n ? '' : hex(parents[row]),
+    return resource;
+  };
+  return (chunk, row) => {
+    const rest: SpanRest = detailsAt < 0 ? {} : (JSON.parse(text(chunk, detailsAt, row)) as SpanRest);
+    const parent = uint64s(chunk, 3)[row];
+    return {
+      traceId: hex(uint64s(chunk, 0)[row]) + hex(uint64s(chunk, 1)[row]),
+      spanId: hex(uint64s(chunk, 2)[row]),
+      parentSpanId: parent === 0n ? '' : hex(parent),
       traceState: rest.state ?? '',
       name: text(chunk, 8, row),
-      kind: SPAN_KINDS[kinds[row]],
-      startNs: starts[row],
-      durationNs: durations[row],
-      status: SPAN_STATUSES[statuses[row]],
+      kind: SPAN_KINDS[uints(chunk, 6)[row]],
+      startNs: int64s(chunk, 4)[row],
+      durationNs: int64s(chunk, 5)[row],
+      status: SPAN_STATUSES[uints(chunk, 7)[row]],
       statusMessage: rest.message ?? '',
       serviceName: text(chunk, 9, row),
-      resource,
+      resource: resourceAt < 0 ? {} : resourceOf(text(chunk, resourceAt, row)),
       scopeName: rest.scope?.[0] ?? '',
       scopeVersion: rest.scope?.[1] ?? '',
-      attributes: JSON.parse(text(chunk, 10, row)) as Attributes,
+      attributes: attributesAt < 0 ? {} : (JSON.parse(text(chunk, attributesAt, row)) as Attributes),
       events: (rest.events ?? []).map((event) => ({ timeNs: BigInt(event.t), name: event.n, attributes: event.a })),
       links: (rest.links ?? []).map((link) => ({ traceId: link.t, spanId: link.s, attributes: link.a })),
-    });
-  }
-  return out;
+    };
+  };
 }
 
 function hex(id: bigint): string {

@@ -18,6 +18,7 @@ import {
   UintColumn,
 } from './columns.ts';
 import { encodeHistogram } from './histogram-codec.ts';
+import { SampleBuffer } from './samples/index.ts';
 
 /** Rows of every table that will be committed together. Methods are synchronous and copy what they are given. */
 export class WriteBuffer {
@@ -25,10 +26,8 @@ export class WriteBuffer {
   private readonly seriesLabels = new TextColumn();
   readonly series = new TableBuffer('series', [this.seriesId, this.seriesLabels]);
 
-  private readonly sampleSeries = new UintColumn();
-  private readonly sampleTs = new Int64Column();
-  private readonly sampleValue = new DoubleColumn();
-  readonly samples = new TableBuffer('samples', [this.sampleSeries, this.sampleTs, this.sampleValue]);
+  /** Samples don't go to a table; see `samples/`. */
+  readonly samples = new SampleBuffer();
 
   private readonly histogramSeries = new UintColumn();
   private readonly histogramTs = new Int64Column();
@@ -80,17 +79,30 @@ export class WriteBuffer {
     ...this.inputTimes,
   ]);
 
+  private readonly inputHistogramKeys = [new UintColumn(), new UintColumn(), new UintColumn()];
+  private readonly inputHistogramTimes = [new Int64Column(), new Int64Column()];
+  private readonly inputHistogramBody = new BytesColumn();
+  readonly aggregateHistograms = new TableBuffer('aggregate_histograms', [
+    ...this.inputHistogramKeys,
+    ...this.inputHistogramTimes,
+    this.inputHistogramBody,
+  ]);
+
+  private readonly commitNumber = new Int64Column();
+  readonly commits = new TableBuffer('commits', [this.commitNumber]);
+
   /** Every table in the order in which they are appended: names before what refers to them. */
   readonly tables: readonly TableBuffer[] = [
     this.series,
     this.streams,
     this.metadata,
-    this.samples,
     this.histograms,
     this.exemplars,
     this.logs,
     this.spans,
     this.aggregateInputs,
+    this.aggregateHistograms,
+    this.commits,
   ];
 
   private lastResource: { value: Span['resource'] | undefined; json: string } = { value: undefined, json: '{}' };
@@ -98,8 +110,13 @@ export class WriteBuffer {
   /** Bytes of text waiting in the logs and spans of this buffer, roughly; what back-pressure looks at. */
   textBytes = 0;
 
-  /** Rows of all tables. */
+  /** Rows of all tables, and samples. */
   get rows(): number {
+    return this.samples.count + this.tableRows;
+  }
+
+  /** Rows of all tables. */
+  get tableRows(): number {
     let rows = 0;
     for (const table of this.tables) rows += table.rows;
     return rows;
@@ -121,19 +138,12 @@ export class WriteBuffer {
 
   /** One sample. `timestampMs` is an integer of at most 53 bits. The value must not be a staleness marker: see `pushSampleBits`. */
   pushSample(series: number, timestampMs: number, value: number): void {
-    const row = this.samples.push();
-    this.sampleSeries.data[row] = series;
-    this.sampleTs.setNumber(row, timestampMs);
-    this.sampleValue.data[row] = value;
+    this.samples.push(series, timestampMs, value);
   }
 
   /** One sample whose value is given as the two halves of its bits, so that NaN payloads survive. */
   pushSampleBits(series: number, timestampMs: number, low: number, high: number): void {
-    const row = this.samples.push();
-    this.sampleSeries.data[row] = series;
-    this.sampleTs.setNumber(row, timestampMs);
-    this.sampleValue.words[2 * row] = low;
-    this.sampleValue.words[2 * row + 1] = high;
+    this.samples.pushBits(series, timestampMs, low, high);
   }
 
   /** One native histogram. */
@@ -142,6 +152,11 @@ export class WriteBuffer {
     this.histogramSeries.data[row] = series;
     this.histogramTs.setNumber(row, timestampMs);
     this.histogramBody.data[row] = encodeHistogram(histogram);
+  }
+
+  /** The series of the histograms here; one may occur several times. */
+  get histogramSeriesIds(): Uint32Array {
+    return this.histogramSeries.data.subarray(0, this.histograms.rows);
   }
 
   /** One exemplar. */
@@ -207,8 +222,32 @@ export class WriteBuffer {
     this.inputTimes[1].setNumber(row, timestampMs);
   }
 
+  /** As `pushAggregateInput`, of an input whose last value is a native histogram. */
+  pushAggregateHistogram(
+    output: number,
+    hi: number,
+    lo: number,
+    last: NativeHistogram,
+    startMs: number,
+    timestampMs: number,
+  ): void {
+    const row = this.aggregateHistograms.push();
+    this.inputHistogramKeys[0].data[row] = output;
+    this.inputHistogramKeys[1].data[row] = hi;
+    this.inputHistogramKeys[2].data[row] = lo;
+    this.inputHistogramTimes[0].setNumber(row, startMs);
+    this.inputHistogramTimes[1].setNumber(row, timestampMs);
+    this.inputHistogramBody.data[row] = encodeHistogram(last);
+  }
+
+  /** The number of the commit that these rows belong to; see `SampleStore.write`. */
+  pushCommit(number: number): void {
+    this.commitNumber.setNumber(this.commits.push(), number);
+  }
+
   /** Forgets every row and keeps the memory of the number columns. */
   reset(): void {
+    this.samples.reset();
     for (const table of this.tables) table.reset();
     this.textBytes = 0;
     this.lastResource = { value: undefined, json: '{}' };

@@ -1,6 +1,7 @@
 import type { DuckDBAppender, DuckDBConnection } from '@duckdb/node-api';
 import { BarographError } from '../model/index.ts';
 import type { Registry } from './registry.ts';
+import type { SampleStore } from './samples/index.ts';
 import { WriteBuffer } from './write-buffer.ts';
 
 /** How much may wait for a commit before writes are refused, and how long a commit waits for company. */
@@ -29,6 +30,16 @@ export interface WriterStats {
   commitMs: number;
 }
 
+/** What a writer writes and tells of. */
+export interface WriterParts {
+  readonly series: Registry;
+  readonly streams: Registry;
+  readonly samples: SampleStore;
+  readonly limits: WriterLimits;
+  /** Called after each commit with the sizes of the registries that are now on disk. */
+  readonly onCommit: (series: number, streams: number) => void;
+}
+
 interface Waiter {
   resolve: () => void;
   reject: (error: unknown) => void;
@@ -45,6 +56,7 @@ export class Writer {
   private readonly connection: DuckDBConnection;
   private readonly series: Registry;
   private readonly streams: Registry;
+  private readonly samples: SampleStore;
   private readonly limits: WriterLimits;
   private readonly appenders = new Map<string, DuckDBAppender>();
   private open = new WriteBuffer();
@@ -52,21 +64,15 @@ export class Writer {
   private waiters: Waiter[] = [];
   private running: Promise<void> | undefined;
   private closed = false;
-  /** Called after each commit with the sizes of the registries that are now on disk. */
-  private readonly onCommit: (series: number, streams: number) => void;
+  private readonly onCommit: WriterParts['onCommit'];
 
-  constructor(
-    connection: DuckDBConnection,
-    series: Registry,
-    streams: Registry,
-    limits: WriterLimits,
-    onCommit: (series: number, streams: number) => void,
-  ) {
+  constructor(connection: DuckDBConnection, parts: WriterParts) {
     this.connection = connection;
-    this.series = series;
-    this.streams = streams;
-    this.limits = limits;
-    this.onCommit = onCommit;
+    this.series = parts.series;
+    this.streams = parts.streams;
+    this.samples = parts.samples;
+    this.limits = parts.limits;
+    this.onCommit = parts.onCommit;
   }
 
   /** The buffer that the next commit writes. Never keep it across an `await`. */
@@ -134,7 +140,7 @@ export class Writer {
     this.spare = undefined;
     const started = performance.now();
     try {
-      if (buffer.rows > 0) await this.write(buffer);
+      if (buffer.rows > 0) await this.writeAll(buffer);
       this.onCommit(this.series.size, this.streams.size);
       this.stats.commits++;
       this.stats.rows += buffer.rows;
@@ -150,7 +156,29 @@ export class Writer {
     }
   }
 
-  private async write(buffer: WriteBuffer): Promise<void> {
+  /** Samples first: where the tables then fail they are taken back, and a crash between the two leaves them uncounted. */
+  private async writeAll(buffer: WriteBuffer): Promise<void> {
+    const hasSamples = buffer.samples.count > 0;
+    const hasRows = buffer.tableRows > 0;
+    if (hasSamples) {
+      const commit = await this.samples.write(buffer.samples, hasRows).catch((error: unknown) => {
+        throw commitFailed(error);
+      });
+      if (hasRows) buffer.pushCommit(commit);
+    }
+    if (hasRows) {
+      try {
+        await this.writeTables(buffer);
+      } catch (error) {
+        await this.samples.takeBack();
+        throw error;
+      }
+    }
+    this.samples.publish();
+    this.samples.addHistogramSeries(buffer.histogramSeriesIds);
+  }
+
+  private async writeTables(buffer: WriteBuffer): Promise<void> {
     await this.connection.run('BEGIN');
     try {
       for (const table of buffer.tables) {
@@ -176,14 +204,18 @@ export class Writer {
       }
       this.appenders.clear();
       await this.connection.run('ROLLBACK').catch(() => {});
-      throw new BarographError({
-        code: 'commit_failed',
-        status: 503,
-        where: 'store',
-        got: error instanceof Error ? error.message : String(error),
-        fix: 'check the free space and the health of the disk under the data directory; the data was not stored',
-        cause: error,
-      });
+      throw commitFailed(error);
     }
   }
+}
+
+function commitFailed(error: unknown): BarographError {
+  return new BarographError({
+    code: 'commit_failed',
+    status: 503,
+    where: 'store',
+    got: error instanceof Error ? error.message : String(error),
+    fix: 'check the free space and the health of the disk under the data directory; the data was not stored',
+    cause: error,
+  });
 }

@@ -1,0 +1,15 @@
+import type { BlockSummary } from './block-file.ts';
+import type { SegmentMemory } from './segment.ts';
+
+/**
+ * Where samples are at one moment. Later sources come later in the lists, and segments after blocks: of several samples
+ * of one series at one time the one in the last source counts, and there the last one.
+ */
+export interface SampleCatalog {
+  /** Goes up with each change. */
+  readonly version: number;
+  readonly blocks: readonly BlockSummary[];
+  readonly segments: readonly SegmentMemory[];
+  /** Numbers of the series that hold native histograms, which lie in a table. */
+  readonly histogramSeries: Uint32Array;
+}

@@ -1,0 +1,218 @@
+import { BarographError } from '../../model/index.ts';
+import { throwIfAborted } from '../chunks.ts';
+import { BlockReader, type BlockSummary } from './block-file.ts';
+import type { SampleCatalog } from './catalog.ts';
+import { decodeChunk, type SampleColumns, sampleColumns } from './chunk-codec.ts';
+import { firstAtOrAfter, orderSamples } from './ordering.ts';
+import { SegmentReader } from './segment.ts';
+
+/** Bytes of block indexes that a reader keeps in memory. */
+const MAX_INDEX_BYTES = 256 * 1024 * 1024;
+/** Chunks that are decoded between two looks at the signal. */
+const CHUNKS_PER_LOOK = 256;
+
+/** Samples of one series, ascending strictly in time. */
+export interface SeriesColumns {
+  readonly timestamps: Float64Array;
+  readonly values: Float64Array;
+}
+
+/** The chunks of one block that a request needs, ascending, and for which of its series. */
+interface WantedChunks {
+  readonly block: BlockReader;
+  readonly chunks: number[];
+  readonly slots: number[];
+}
+
+/** Reads samples from blocks and segments, in any thread; nothing else has to run for it. */
+export class SampleReader {
+  private catalog: SampleCatalog;
+  private readonly segments = new Map<number, SegmentReader>();
+  /** By path, the longest unused first. */
+  private readonly blocks = new Map<string, BlockReader>();
+
+  constructor(catalog: SampleCatalog) {
+    this.catalog = catalog;
+  }
+
+  /** The version of the catalog that it reads by. */
+  get version(): number {
+    return this.catalog.version;
+  }
+
+  /** Numbers of the series that hold native histograms. */
+  get histogramSeries(): Uint32Array {
+    return this.catalog.histogramSeries;
+  }
+
+  /** Reads by another catalog from now on, and lets go of what isn't in it. */
+  use(catalog: SampleCatalog): void {
+    this.catalog = catalog;
+    const segments = new Set(catalog.segments.map((segment) => segment.sequence));
+    for (const sequence of this.segments.keys()) if (!segments.has(sequence)) this.segments.delete(sequence);
+    const paths = new Set(catalog.blocks.map((block) => block.path));
+    for (const [path, block] of this.blocks) {
+      if (paths.has(path)) continue;
+      block.close();
+      this.blocks.delete(path);
+    }
+  }
+
+  /**
+   * The samples of `[startMs, endMs]`, both inclusive, of each series, by place in `ids`; `undefined` where it has none.
+   * @param ids numbers of series, ascending.
+   * @throws BarographError `query_limit` where more than `maxSamples` would be read; `cancelled`, `block_damaged`.
+   */
+  select(
+    ids: readonly number[],
+    startMs: number,
+    endMs: number,
+    maxSamples: number,
+    signal: AbortSignal | undefined,
+  ): (SeriesColumns | undefined)[] {
+    const ends = new Float64Array(ids.length + 1);
+    const segments = this.openSegments(startMs, endMs);
+    const wanted = this.wantedBlocks(startMs, endMs).map((block) => chunksOf(block, ids, startMs, endMs, ends));
+    for (const segment of segments) {
+      for (let slot = 0; slot < ids.length; slot++) ends[slot + 1] += segment.count(ids[slot], startMs, endMs);
+    }
+    for (let slot = 0; slot < ids.length; slot++) ends[slot + 1] += ends[slot];
+    const total = ends[ids.length];
+    if (total > maxSamples) throw tooManySamples(total, maxSamples);
+    const columns = sampleColumns(total);
+    const next = ends.slice();
+    for (const one of wanted) readChunks(one, columns, next, signal);
+    for (const segment of segments) {
+      throwIfAborted(signal);
+      for (let slot = 0; slot < ids.length; slot++) {
+        const room = ends[slot + 1] - next[slot];
+        if (room > 0) next[slot] += segment.copy(ids[slot], startMs, endMs, columns, next[slot], room);
+      }
+    }
+    return ids.map((_, slot) => cutOut(columns, ends[slot], next[slot], startMs, endMs));
+  }
+
+  /** Which of the series, by place in `ids`, may have samples in the range; says so rather too often than too seldom. */
+  active(ids: readonly number[], startMs: number, endMs: number): Uint8Array {
+    const active = new Uint8Array(ids.length);
+    for (const block of this.wantedBlocks(startMs, endMs)) {
+      const ends = new Float64Array(ids.length + 1);
+      for (const slot of chunksOf(block, ids, startMs, endMs, ends).slots) active[slot] = 1;
+    }
+    for (const segment of this.openSegments(startMs, endMs)) {
+      for (let slot = 0; slot < ids.length; slot++) {
+        if (active[slot] === 0 && segment.count(ids[slot], startMs, endMs) > 0) active[slot] = 1;
+      }
+    }
+    return active;
+  }
+
+  /** Closes its files. */
+  close(): void {
+    for (const block of this.blocks.values()) block.close();
+    this.blocks.clear();
+    this.segments.clear();
+  }
+
+  private openSegments(startMs: number, endMs: number): SegmentReader[] {
+    const open: SegmentReader[] = [];
+    for (const memory of this.catalog.segments) {
+      let segment = this.segments.get(memory.sequence);
+      if (!segment) {
+        segment = new SegmentReader(memory);
+        this.segments.set(memory.sequence, segment);
+      }
+      segment.refresh();
+      if (segment.overlaps(startMs, endMs)) open.push(segment);
+    }
+    return open;
+  }
+
+  private wantedBlocks(startMs: number, endMs: number): BlockReader[] {
+    const wanted = this.catalog.blocks.filter((block) => block.minMs <= endMs && block.maxMs >= startMs);
+    const open = wanted.map((block) => this.openBlock(block));
+    let bytes = 0;
+    for (const block of this.blocks.values()) bytes += block.indexBytes;
+    for (const [path, block] of this.blocks) {
+      if (bytes <= MAX_INDEX_BYTES) break;
+      if (open.includes(block)) continue;
+      bytes -= block.indexBytes;
+      block.close();
+      this.blocks.delete(path);
+    }
+    return open;
+  }
+
+  private openBlock({ path }: BlockSummary): BlockReader {
+    const block = this.blocks.get(path) ?? new BlockReader(path);
+    this.blocks.delete(path);
+    this.blocks.set(path, block);
+    return block;
+  }
+}
+
+/** Finds the chunks that overlap the range, and adds their samples to `ends`, one place after that of their series. */
+function chunksOf(
+  block: BlockReader,
+  ids: readonly number[],
+  startMs: number,
+  endMs: number,
+  ends: Float64Array,
+): WantedChunks {
+  const chunks: number[] = [];
+  const slots: number[] = [];
+  const { series, counts, firstMs, lastMs } = block;
+  let chunk = 0;
+  for (let slot = 0; slot < ids.length && chunk < series.length; slot++) {
+    const id = ids[slot];
+    chunk = block.seek(id, chunk);
+    for (; chunk < series.length && series[chunk] === id; chunk++) {
+      if (firstMs[chunk] > endMs || lastMs[chunk] < startMs) continue;
+      chunks.push(chunk);
+      slots.push(slot);
+      ends[slot + 1] += counts[chunk];
+    }
+  }
+  return { block, chunks, slots };
+}
+
+/** Decodes chunks to where their series' next samples go. */
+function readChunks(
+  { block, chunks, slots }: WantedChunks,
+  columns: SampleColumns,
+  next: Float64Array,
+  signal: AbortSignal | undefined,
+): void {
+  let i = 0;
+  block.read(chunks, (_, words, at) => {
+    if (i % CHUNKS_PER_LOOK === 0) throwIfAborted(signal);
+    const slot = slots[i++];
+    next[slot] += decodeChunk(words, at, columns, next[slot]);
+  });
+}
+
+/** Orders one series' samples and leaves out those beyond the range. */
+function cutOut(
+  columns: SampleColumns,
+  from: number,
+  to: number,
+  startMs: number,
+  endMs: number,
+): SeriesColumns | undefined {
+  const end = from + orderSamples(columns, from, to - from);
+  const first = firstAtOrAfter(columns.times, from, end, startMs);
+  const last = firstAtOrAfter(columns.times, first, end, endMs + 1);
+  if (first === last) return undefined;
+  return { timestamps: columns.times.subarray(first, last), values: columns.values.subarray(first, last) };
+}
+
+function tooManySamples(got: number, accepted: number): BarographError {
+  return new BarographError({
+    code: 'query_limit',
+    status: 422,
+    where: 'selector',
+    got: `${got} samples`,
+    accepted: `at most ${accepted}`,
+    fix: 'add matchers, shorten the time range, or raise query.max_samples_per_select',
+  });
+}

@@ -1,0 +1,389 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { BlockReader, type BlockSummary, readBlockSummary } from './block-file.ts';
+import type { SampleCatalog } from './catalog.ts';
+import { decodeChunk, MAX_CHUNK_SAMPLES, sampleColumns } from './chunk-codec.ts';
+import { JournalWriter, replayJournal } from './journal.ts';
+import type { SampleBuffer } from './sample-buffer.ts';
+import { blocksToMerge, runSealJob } from './sealer.ts';
+import { createSegmentMemory, type SegmentMemory, SegmentWriter } from './segment.ts';
+
+/** Bounds of the samples in memory. */
+export interface SampleStoreLimits {
+  /** Slots of a segment, 12 bytes each; a full one is sealed. */
+  readonly segmentSlots: number;
+  /** Milliseconds after which a segment that isn't full is sealed all the same. */
+  readonly segmentAgeMs: number;
+  /** Segments that may wait to be sealed; past it writes wait. */
+  readonly maxWaitingSegments: number;
+}
+
+export const DEFAULT_SAMPLE_STORE_LIMITS: SampleStoreLimits = {
+  segmentSlots: 16 * 1024 * 1024,
+  segmentAgeMs: 7_200_000,
+  maxWaitingSegments: 2,
+};
+
+/** A file that was replaced is removed once no query can be reading by an older catalog, milliseconds. */
+const REMOVAL_DELAY_MS = 180_000;
+/** After a sealing that failed (a full disk) the next try waits this long, milliseconds. */
+const RETRY_MS = 5_000;
+
+/** Numbers for the program's own metrics; all but `segmentFill` only go up. */
+export interface SampleStoreStats {
+  sealed: number;
+  merged: number;
+  failed: number;
+  /** Bytes at the end of journals that a crash had cut short; they were never acknowledged. */
+  droppedBytes: number;
+}
+
+/** The segment that is written to, or one that waits to be sealed. */
+interface OpenSegment {
+  readonly memory: SegmentMemory;
+  readonly writer: SegmentWriter;
+  readonly journal: JournalWriter;
+  /** 0 where the next write is to open another segment. */
+  openedMs: number;
+}
+
+/** The part of a commit that goes to one segment. */
+interface Placed {
+  readonly segment: OpenSegment;
+  readonly journalAt: number;
+}
+
+/** What `SampleStore.open` needs. */
+export interface SampleStoreOptions {
+  readonly directory: string;
+  readonly limits?: Partial<SampleStoreLimits>;
+  /** The last commit of which the tables know; see `replayJournal`. */
+  readonly tablesCommit: number;
+  /** Gets the samples that only journals hold, in the order in which they were written. */
+  readonly onReplay?: (samples: SampleBuffer) => void;
+  /** Called whenever the catalog changed. */
+  readonly onChange: () => void;
+}
+
+/**
+ * Owns the samples: journals that make commits durable, segments in memory, blocks on disk. One thread writes, one
+ * commit at a time: `write`, then `publish` or `takeBack`.
+ */
+export class SampleStore {
+  readonly stats: SampleStoreStats = { sealed: 0, merged: 0, failed: 0, droppedBytes: 0 };
+  private readonly directory: string;
+  private readonly limits: SampleStoreLimits;
+  private readonly onChange: () => void;
+  private blocks: BlockSummary[] = [];
+  private waiting: OpenSegment[] = [];
+  private active!: OpenSegment;
+  private placed: Placed[] = [];
+  private commits = 0;
+  private version = 1;
+  private readonly histograms = new Set<number>();
+  private histogramSeries = new Uint32Array(0);
+  private sealing: Promise<void> | undefined;
+  private roomWaiters: (() => void)[] = [];
+  private readonly removals = new Map<string, NodeJS.Timeout>();
+  private isClosed = false;
+
+  private constructor(options: SampleStoreOptions) {
+    this.directory = options.directory;
+    this.limits = { ...DEFAULT_SAMPLE_STORE_LIMITS, ...options.limits };
+    this.onChange = options.onChange;
+  }
+
+  /** Opens the folder, or makes it, and takes up what journals hold. @throws BarographError `journal_damaged`, `block_damaged`. */
+  static async open(options: SampleStoreOptions): Promise<SampleStore> {
+    fs.mkdirSync(options.directory, { recursive: true });
+    const store = new SampleStore(options);
+    store.takeUpBlocks();
+    await store.takeUpJournals(options);
+    return store;
+  }
+
+  /** The number of the last commit. */
+  get lastCommit(): number {
+    return this.commits;
+  }
+
+  /** How full the open segment is, 0 to 1. */
+  get segmentFill(): number {
+    return this.active.writer.fill;
+  }
+
+  /** Where samples are now. */
+  get catalog(): SampleCatalog {
+    const segments = [...this.waiting, this.active].map((segment) => segment.memory);
+    return { version: this.version, blocks: this.blocks, segments, histogramSeries: this.histogramSeries };
+  }
+
+  /** Takes note of series that hold native histograms. */
+  addHistogramSeries(ids: Uint32Array): void {
+    const before = this.histograms.size;
+    for (const id of ids) this.histograms.add(id);
+    if (this.histograms.size === before) return;
+    this.histogramSeries = Uint32Array.from(this.histograms).sort();
+    this.changed();
+  }
+
+  /**
+   * Makes samples durable; readers see them once `publish` was called.
+   * @param withTables whether the commit also has rows in tables: then it counts only if the tables know its number.
+   * @returns the number of the commit.
+   */
+  async write(samples: SampleBuffer, withTables: boolean): Promise<number> {
+    const commit = this.commits + 1;
+    try {
+      if (Date.now() - this.active.openedMs > this.limits.segmentAgeMs) await this.rotate();
+      for (let row = 0; row < samples.count; ) {
+        const segment = this.active;
+        const end = segment.writer.place(samples, row);
+        if (end > row) {
+          this.placed.push({ segment, journalAt: segment.journal.size });
+          await segment.journal.append(samples, row, end, commit, withTables);
+        }
+        row = end;
+        if (row < samples.count) await this.rotate();
+      }
+    } catch (error) {
+      // After a failed sync nobody knows what of the file is on the disk, so nothing more is written to it.
+      this.active.openedMs = 0;
+      await this.takeBack();
+      throw error;
+    }
+    this.commits = commit;
+    return commit;
+  }
+
+  /** Shows readers what `write` made durable. */
+  publish(): void {
+    for (const { segment } of this.placed) segment.writer.publish();
+    this.placed = [];
+    this.seal();
+  }
+
+  /** Takes back what `write` did: the commit that it belongs to failed. */
+  async takeBack(): Promise<void> {
+    const placed = this.placed;
+    this.placed = [];
+    for (const { segment, journalAt } of placed) {
+      segment.writer.takeBack();
+      await segment.journal.takeBack(journalAt);
+    }
+  }
+
+  /** Ends what runs and closes the files. What isn't sealed is in the journals. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    await this.sealing;
+    for (const segment of [...this.waiting, this.active]) await segment.journal.close();
+    for (const [file, timer] of this.removals) {
+      clearTimeout(timer);
+      fs.rmSync(file, { force: true });
+    }
+  }
+
+  /** Opens the next segment; waits where too many wait to be sealed. */
+  private async rotate(): Promise<void> {
+    if (this.active.writer.isEmpty) return;
+    // A segment that this very commit filled can't be sealed before the commit is through, so it isn't waited for.
+    const isPlaced = (segment: OpenSegment) => this.placed.some((placed) => placed.segment === segment);
+    while (this.waiting.length >= this.limits.maxWaitingSegments && !this.waiting.every(isPlaced)) {
+      await new Promise<void>((resolve) => {
+        this.roomWaiters.push(resolve);
+        this.seal();
+      });
+    }
+    const next = await this.openSegment(this.active.memory.sequence + 1, 0);
+    this.waiting.push(this.active);
+    this.active = next;
+    this.changed();
+  }
+
+  private async openSegment(
+    sequence: number,
+    journalBytes: number,
+    slots = this.limits.segmentSlots,
+  ): Promise<OpenSegment> {
+    const memory = createSegmentMemory(sequence, slots);
+    const journal = await JournalWriter.open(this.journalPath(sequence), journalBytes);
+    syncDirectory(this.directory);
+    return { memory, writer: new SegmentWriter(memory), journal, openedMs: Date.now() };
+  }
+
+  /** Seals what waits, oldest first, then merges what is worth it, in the background. */
+  private seal(): void {
+    if (this.sealing || this.isClosed || this.waiting.length === 0) return;
+    this.sealing = this.sealWaiting().finally(() => {
+      this.sealing = undefined;
+    });
+  }
+
+  private async sealWaiting(): Promise<void> {
+    while (!this.isClosed) {
+      const [segment] = this.waiting;
+      const parts = segment ? undefined : blocksToMerge(this.blocks);
+      // A segment of which a commit is under way is sealed after that commit.
+      if (segment ? this.placed.some((placed) => placed.segment === segment) : !parts) return;
+      const temporary = path.join(this.directory, 'unfinished.block');
+      try {
+        if (segment) {
+          const block = await runSealJob({ kind: 'seal', memory: segment.memory, path: temporary });
+          await this.replaceSegment(segment, block);
+        } else if (parts) this.replaceBlocks(parts, await runSealJob({ kind: 'merge', parts, path: temporary }));
+      } catch {
+        this.stats.failed++;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        if (!segment) return;
+      }
+    }
+  }
+
+  private async replaceSegment(segment: OpenSegment, block: BlockSummary): Promise<void> {
+    this.blocks = [...this.blocks, this.giveName(block)];
+    this.waiting = this.waiting.filter((one) => one !== segment);
+    this.stats.sealed++;
+    this.changed();
+    await segment.journal.close();
+    fs.rmSync(segment.journal.path, { force: true });
+    for (const resolve of this.roomWaiters.splice(0)) resolve();
+  }
+
+  private replaceBlocks(parts: readonly BlockSummary[], block: BlockSummary): void {
+    const named = this.giveName(block);
+    this.blocks = this.blocks.flatMap((one) => (one === parts[0] ? [named] : parts.includes(one) ? [] : [one]));
+    this.stats.merged++;
+    this.changed();
+    for (const part of parts) {
+      const remove = () => {
+        this.removals.delete(part.path);
+        fs.rmSync(part.path, { force: true });
+      };
+      this.removals.set(part.path, setTimeout(remove, REMOVAL_DELAY_MS).unref());
+    }
+  }
+
+  /** Gives a finished file the name by which it counts. */
+  private giveName(block: BlockSummary): BlockSummary {
+    const name = `${digits(block.firstSequence)}-${digits(block.sequence)}.block`;
+    const named = { ...block, path: path.join(this.directory, name) };
+    fs.renameSync(block.path, named.path);
+    syncDirectory(this.directory);
+    return named;
+  }
+
+  private journalPath(sequence: number): string {
+    return path.join(this.directory, `${digits(sequence)}.journal`);
+  }
+
+  private changed(): void {
+    this.version++;
+    this.onChange();
+  }
+
+  private takeUpBlocks(): void {
+    fs.rmSync(path.join(this.directory, 'unfinished.block'), { force: true });
+    const found = fs.readdirSync(this.directory).filter((name) => name.endsWith('.block'));
+    const blocks = found.map((name) => {
+      const [firstSequence, sequence] = name.replace('.block', '').split('-').map(Number);
+      return readBlockSummary(path.join(this.directory, name), sequence, firstSequence);
+    });
+    for (const block of blocks) {
+      // A crash between a merge and the removal of its parts leaves both.
+      const isMerged = blocks.some((other) => other !== block && covers(other, block));
+      if (isMerged) fs.rmSync(block.path);
+      else this.blocks.push(block);
+    }
+    this.blocks.sort((a, b) => a.sequence - b.sequence);
+  }
+
+  private async takeUpJournals(options: SampleStoreOptions): Promise<void> {
+    const sealed = this.blocks.at(-1)?.sequence ?? 0;
+    const names = fs.readdirSync(this.directory).filter((name) => name.endsWith('.journal'));
+    let sequences: number[] = [];
+    for (const sequence of names.map((name) => Number(name.replace('.journal', ''))).sort((a, b) => a - b)) {
+      if (sequence <= sealed) fs.rmSync(this.journalPath(sequence));
+      else sequences.push(sequence);
+    }
+    // A crash may have come after a journal was made and before anything was in it.
+    const isEmpty = (sequence: number) => fs.statSync(this.journalPath(sequence)).size === 0;
+    for (const sequence of sequences.filter(isEmpty)) fs.rmSync(this.journalPath(sequence));
+    sequences = sequences.filter((sequence) => fs.existsSync(this.journalPath(sequence)));
+    this.commits = options.tablesCommit;
+    for (const sequence of sequences) {
+      const segment = await this.takeUpJournal(sequence, sequence === sequences.at(-1), options);
+      this.waiting.push(segment);
+    }
+    this.active = this.waiting.pop() ?? (await this.openSegment(sealed + 1, 0));
+  }
+
+  private async takeUpJournal(sequence: number, isNewest: boolean, options: SampleStoreOptions): Promise<OpenSegment> {
+    const file = this.journalPath(sequence);
+    const bytes = fs.statSync(file).size;
+    let segment = await this.openSegment(sequence, bytes);
+    const replayInto = (writer: SegmentWriter) => {
+      let fits = true;
+      const replay = replayJournal(file, options.tablesCommit, isNewest, (samples) => {
+        fits &&= writer.place(samples, 0) === samples.count;
+        options.onReplay?.(samples);
+      });
+      return fits ? replay : undefined;
+    };
+    let replay = replayInto(segment.writer);
+    if (!replay) {
+      // It was written under larger limits. No sample takes more than the slots of the shortest run.
+      await segment.journal.close();
+      segment = await this.openSegment(sequence, bytes, bytes);
+      replay = replayInto(segment.writer);
+      segment.openedMs = 0;
+      if (!replay) throw new Error(`BUG: ${file} holds more samples than bytes`);
+    }
+    segment.writer.publish();
+    this.commits = Math.max(this.commits, replay.lastCommit);
+    this.stats.droppedBytes += replay.dropped;
+    if (replay.dropped > 0) await segment.journal.takeBack(replay.bytes);
+    return segment;
+  }
+
+  /**
+   * Calls back with the last sample, by time, of each series that blocks hold and that is at or after `sinceMs`; a
+   * series may come several times, the right one last.
+   */
+  visitLastInBlocks(sinceMs: number, visit: (series: number, timestampMs: number, value: number) => void): void {
+    const columns = sampleColumns(MAX_CHUNK_SAMPLES);
+    for (const { path: file, maxMs } of this.blocks) {
+      if (maxMs < sinceMs) continue;
+      const block = new BlockReader(file);
+      const last: number[] = [];
+      for (let chunk = 0; chunk < block.chunks; chunk++) {
+        const isLast = block.series[chunk + 1] !== block.series[chunk];
+        if (isLast && block.lastMs[chunk] >= sinceMs) last.push(chunk);
+      }
+      block.read(last, (chunk, words, at) => {
+        const count = decodeChunk(words, at, columns, 0);
+        visit(block.series[chunk], columns.times[count - 1], columns.values[count - 1]);
+      });
+      block.close();
+    }
+  }
+}
+
+function covers(outer: BlockSummary, inner: BlockSummary): boolean {
+  return outer.firstSequence <= inner.firstSequence && outer.sequence >= inner.sequence;
+}
+
+/** Numbers in file names sort as text does. */
+function digits(sequence: number): string {
+  return String(sequence).padStart(8, '0');
+}
+
+/** Makes new names in a folder durable. */
+function syncDirectory(directory: string): void {
+  const handle = fs.openSync(directory, 'r');
+  try {
+    fs.fsyncSync(handle);
+  } finally {
+    fs.closeSync(handle);
+  }
+}

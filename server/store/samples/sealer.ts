@@ -1,0 +1,40 @@
+import { Worker } from 'node:worker_threads';
+import type { BlockSummary } from './block-file.ts';
+import type { SegmentMemory } from './segment.ts';
+
+/** What a sealing thread is asked to do. `path` is that of a file that doesn't count until it is renamed. */
+export type SealJob =
+  | { readonly kind: 'seal'; readonly memory: SegmentMemory; readonly path: string }
+  | { readonly kind: 'merge'; readonly parts: readonly BlockSummary[]; readonly path: string };
+
+/** Runs a job in a thread of its own, so that the thread that acknowledges writes never waits for it. */
+export function runSealJob(job: SealJob): Promise<BlockSummary> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL('./seal-thread.ts', import.meta.url), { workerData: job });
+    worker.once('message', resolve);
+    worker.once('error', reject);
+    worker.once('exit', (code) => reject(new Error(`the sealing thread ended with ${code}`)));
+  });
+}
+
+/** Blocks that are merged at once. */
+const MERGED_BLOCKS = 4;
+/** A merged block spans a day at most, so that retention by age can drop it as a whole. */
+const MAX_SPAN_MS = 86_400_000;
+const MAX_MERGED_SAMPLES = 200_000_000;
+
+/**
+ * The blocks to merge next: neighbours of about the same size, oldest first; `undefined` where there is nothing to gain.
+ * Each sample is merged once or twice in its life.
+ */
+export function blocksToMerge(blocks: readonly BlockSummary[]): readonly BlockSummary[] | undefined {
+  for (let i = 0; i + MERGED_BLOCKS <= blocks.length; i++) {
+    const parts = blocks.slice(i, i + MERGED_BLOCKS);
+    const samples = parts.map((part) => part.samples);
+    const total = samples.reduce((a, b) => a + b, 0);
+    const span = Math.max(...parts.map((part) => part.maxMs)) - Math.min(...parts.map((part) => part.minMs));
+    const alike = Math.max(...samples) <= MERGED_BLOCKS * Math.min(...samples);
+    if (alike && total <= MAX_MERGED_SAMPLES && span <= MAX_SPAN_MS) return parts;
+  }
+  return undefined;
+}
