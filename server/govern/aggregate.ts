@@ -1,8 +1,9 @@
 import type { NativeHistogram } from '../model/index.ts';
 import { HistogramAggregator } from './aggregate-histogram.ts';
 import { InputTable, SEEN } from './input-table.ts';
-import { grown, grownLinks, PointQueue } from './point-queue.ts';
-import type { AggregationRule } from './rule.ts';
+import { LivingInputs } from './living-inputs.ts';
+import { grown, PointQueue } from './point-queue.ts';
+import { type AggregationRule, AVG, COUNTER, LAST, MAX, ruleCode, SUM } from './rule.ts';
 
 /** Bounds of an aggregator. */
 export interface AggregatorLimits {
@@ -31,13 +32,6 @@ export interface AggregatorStats {
   readonly incompatible: number;
 }
 
-const RULES: readonly AggregationRule[] = ['counter', 'sum', 'max', 'avg', 'last'];
-const COUNTER = 0;
-const SUM = 1;
-const MAX = 2;
-const AVG = 3;
-const LAST = 4;
-
 /** An input of a gauge counts until it was silent for this long, as a series does in an instant query. */
 const GAUGE_STALE_MS = 300_000;
 const MAX_POINTS = 1 << 20;
@@ -52,25 +46,18 @@ const MAX_POINTS = 1 << 20;
  */
 export class Aggregator {
   private readonly inputs: InputTable;
-  private readonly points = new PointQueue(MAX_POINTS);
+  private readonly living: LivingInputs;
   private readonly histograms: HistogramAggregator;
+  private readonly points = new PointQueue(MAX_POINTS);
+  private waiting: number[] = [];
   private readonly indexBySeries = new Map<number, number>();
   private count = 0;
   private seriesIds = new Float64Array(64);
   private rules = new Uint8Array(64);
-  /** Gauges: the sum, maximum or last value of the inputs alive. */
-  private current = new Float64Array(64);
-  private alive = new Int32Array(64);
-  /** Counters: the total. Gauges: as `current` and `alive`. Both as of the last drained point. */
+  /** As of the last drained point: of counters the total, of gauges the sum, maximum or last value. */
   private drainedValue = new Float64Array(64);
   private drainedAlive = new Int32Array(64);
   private emittedMs = new Float64Array(64);
-  /** Ends of an output's list of living inputs, the longest unseen first. */
-  private oldest = new Int32Array(64).fill(-1);
-  private newest = new Int32Array(64).fill(-1);
-  /** Of a `max`: the highest input fell or left. Of a sum: changes since it was last added up afresh. */
-  private doubt = new Int32Array(64);
-  private waiting: number[] = [];
   private resets = 0;
   private outOfOrder = 0;
   private unusable = 0;
@@ -78,6 +65,7 @@ export class Aggregator {
   constructor(limits: Partial<AggregatorLimits> = {}) {
     const { maxInputs, maxHistogramInputs } = { ...DEFAULT_AGGREGATOR_LIMITS, ...limits };
     this.inputs = new InputTable(maxInputs, (slot) => this.forget(slot));
+    this.living = new LivingInputs(this.inputs);
     this.histograms = new HistogramAggregator(maxHistogramInputs);
   }
 
@@ -103,9 +91,10 @@ export class Aggregator {
     const output = this.count++;
     if (output === this.seriesIds.length) this.growOutputs();
     this.points.reserveOutputs(this.count);
+    this.living.reserveOutputs(this.count);
     this.indexBySeries.set(seriesId, output);
     this.seriesIds[output] = seriesId;
-    this.rules[output] = RULES.indexOf(rule);
+    this.rules[output] = ruleCode(rule);
     this.emittedMs[output] = restored?.timestampMs ?? Number.NEGATIVE_INFINITY;
     if (rule === 'counter' && restored && Number.isFinite(restored.value)) this.drainedValue[output] = restored.value;
     return output;
@@ -293,47 +282,43 @@ export class Aggregator {
       return;
     }
     const old = living ? inputs.last[slot] : 0;
-    if (living) this.unlink(slot, output);
-    this.link(slot, output);
+    this.living.see(slot, output, !living);
     inputs.flags[slot] |= SEEN;
     inputs.last[slot] = value;
     inputs.time[slot] = timestampMs;
     inputs.markChanged(slot);
-    this.alive[output] += living ? 0 : 1;
-    this.applyChange(output, timestampMs, isLatest, old, value, living);
     const point = this.pointAt(output, timestampMs);
-    this.points.alive[point] += living ? 0 : 1;
+    if (!living) this.points.alive[point]++;
+    this.applyChange(output, point, timestampMs, isLatest, old, value, living);
   }
 
-  /** Brings a gauge's current value and its point at `timestampMs` up to date with one input's change. */
+  /** Brings a gauge's current value and its point up to date with one input's change. */
   private applyChange(
     output: number,
+    point: number,
     timestampMs: number,
     isLatest: boolean,
     old: number,
     value: number,
-    living: boolean,
+    lived: boolean,
   ): void {
-    const point = this.pointAt(output, timestampMs);
+    const { living, points } = this;
     switch (this.rules[output]) {
       case SUM:
       case AVG:
-        this.current[output] += value - old;
-        this.points.amount[point] += value - old;
-        this.doubt[output]++;
+        living.addChange(output, value - old);
+        points.amount[point] += value - old;
         return;
       case MAX:
-        if (this.alive[output] === 1 || value >= this.current[output]) {
-          this.current[output] = value;
-          this.doubt[output] = 0;
-        } else if (living && old === this.current[output]) this.doubt[output] = 1;
+        living.raise(output, value, old, lived);
         // An earlier point knows only what was reported for its own time.
-        if (isLatest) this.points.amount[point] = this.current[output];
-        else if (value > this.points.amount[point]) this.points.amount[point] = value;
+        if (isLatest) points.amount[point] = living.current[output];
+        else if (value > points.amount[point]) points.amount[point] = value;
         return;
       case LAST:
-        if (isLatest) this.current[output] = value;
-        this.points.amount[point] = value;
+        if (living.show(output, value, timestampMs)) points.amount[points.tail[output]] = value;
+        // A time that was emitted already has a newer value.
+        if (timestampMs > this.emittedMs[output]) points.amount[point] = value;
         return;
     }
   }
@@ -343,8 +328,9 @@ export class Aggregator {
     const tail = this.points.tail[output];
     if (tail >= 0 && timestampMs <= this.points.time[tail]) return timestampMs === this.points.time[tail];
     this.settle(output, tail);
-    for (let slot = this.oldest[output]; slot >= 0; slot = this.oldest[output]) {
-      if (this.inputs.time[slot] >= timestampMs - GAUGE_STALE_MS) break;
+    const { living, inputs } = this;
+    for (let slot = living.oldest[output]; slot >= 0; slot = living.oldest[output]) {
+      if (inputs.time[slot] >= timestampMs - GAUGE_STALE_MS) break;
       this.endInput(slot, output, timestampMs, true);
     }
     return true;
@@ -352,13 +338,8 @@ export class Aggregator {
 
   /** A maximum whose highest input fell or left is looked for afresh, once a point. */
   private settle(output: number, tail: number): void {
-    if (this.rules[output] !== MAX || this.doubt[output] === 0) return;
-    let max = Number.NEGATIVE_INFINITY;
-    for (let slot = this.oldest[output]; slot >= 0; slot = this.inputs.next[slot])
-      max = Math.max(max, this.inputs.last[slot]);
-    this.doubt[output] = 0;
-    this.current[output] = max;
-    if (tail >= 0) this.points.amount[tail] = max;
+    if (this.rules[output] !== MAX || !this.living.settleMax(output)) return;
+    if (tail >= 0) this.points.amount[tail] = this.living.current[output];
   }
 
   private endInput(slot: number, output: number, timestampMs: number, isLatest: boolean): void {
@@ -367,7 +348,7 @@ export class Aggregator {
     this.points.alive[point] -= 1;
     const rule = this.rules[output];
     if (rule === SUM || rule === AVG) this.points.amount[point] -= this.inputs.last[slot];
-    else if (isLatest) this.points.amount[point] = this.current[output];
+    else if (isLatest) this.points.amount[point] = this.living.current[output];
   }
 
   /** Removes an input from its gauge without a sample; the next one shows it. */
@@ -387,40 +368,8 @@ export class Aggregator {
   }
 
   private takeOut(slot: number, output: number): void {
-    const inputs = this.inputs;
-    this.unlink(slot, output);
-    inputs.flags[slot] &= ~SEEN;
-    this.alive[output]--;
-    switch (this.rules[output]) {
-      case SUM:
-      case AVG:
-        this.current[output] -= inputs.last[slot];
-        this.doubt[output]++;
-        return;
-      case MAX:
-        if (inputs.last[slot] === this.current[output]) this.doubt[output] = 1;
-        return;
-      case LAST:
-        if (this.newest[output] >= 0) this.current[output] = inputs.last[this.newest[output]];
-        return;
-    }
-  }
-
-  private link(slot: number, output: number): void {
-    const newest = this.newest[output];
-    this.inputs.previous[slot] = newest;
-    this.inputs.next[slot] = -1;
-    if (newest >= 0) this.inputs.next[newest] = slot;
-    else this.oldest[output] = slot;
-    this.newest[output] = slot;
-  }
-
-  private unlink(slot: number, output: number): void {
-    const { previous, next } = this.inputs;
-    if (previous[slot] >= 0) next[previous[slot]] = next[slot];
-    else this.oldest[output] = next[slot];
-    if (next[slot] >= 0) previous[next[slot]] = previous[slot];
-    else this.newest[output] = previous[slot];
+    this.inputs.flags[slot] &= ~SEEN;
+    this.living.leave(slot, output, this.rules[output]);
   }
 
   private pointAt(output: number, timestampMs: number): number {
@@ -453,32 +402,18 @@ export class Aggregator {
       emit(this.seriesIds[output], at, rule === COUNTER ? value : gaugeValue(rule, value, alive));
     }
     points.clear(output);
-    if (rule === SUM || rule === AVG) this.addUpAfresh(output);
-    this.drainedValue[output] = rule === COUNTER ? value : this.current[output];
-    this.drainedAlive[output] = this.alive[output];
-  }
-
-  /** Adding and taking away leaves rounding errors in a sum, so now and then it is added up from its inputs. */
-  private addUpAfresh(output: number): void {
-    if (this.doubt[output] < 8 * this.alive[output] + 64) return;
-    this.doubt[output] = 0;
-    let sum = 0;
-    for (let slot = this.oldest[output]; slot >= 0; slot = this.inputs.next[slot]) sum += this.inputs.last[slot];
-    this.current[output] = sum;
+    if (rule === SUM || rule === AVG) this.living.addUpAfresh(output);
+    this.drainedValue[output] = rule === COUNTER ? value : this.living.current[output];
+    this.drainedAlive[output] = this.living.alive[output];
   }
 
   private growOutputs(): void {
     const size = this.seriesIds.length * 2;
     this.seriesIds = grown(this.seriesIds, new Float64Array(size));
     this.rules = grown(this.rules, new Uint8Array(size));
-    this.current = grown(this.current, new Float64Array(size));
-    this.alive = grown(this.alive, new Int32Array(size));
     this.drainedValue = grown(this.drainedValue, new Float64Array(size));
     this.drainedAlive = grown(this.drainedAlive, new Int32Array(size));
     this.emittedMs = grown(this.emittedMs, new Float64Array(size));
-    this.oldest = grownLinks(this.oldest, size);
-    this.newest = grownLinks(this.newest, size);
-    this.doubt = grown(this.doubt, new Int32Array(size));
   }
 }
 

@@ -3,6 +3,22 @@ import type { MetricType } from '../model/index.ts';
 /** How series are joined: counters and histograms by increases, gauges by the other four. */
 export type AggregationRule = 'counter' | 'sum' | 'max' | 'avg' | 'last';
 
+/** The rules as numbers, for typed arrays. */
+export const [COUNTER, SUM, MAX, AVG, LAST] = [0, 1, 2, 3, 4] as const;
+
+const RULE_CODES: Readonly<Record<AggregationRule, number>> = {
+  counter: COUNTER,
+  sum: SUM,
+  max: MAX,
+  avg: AVG,
+  last: LAST,
+};
+
+/** A rule's number. */
+export function ruleCode(rule: AggregationRule): number {
+  return RULE_CODES[rule];
+}
+
 /** A metric's name without the suffix that a histogram's or summary's parts have. */
 export function baseName(metric: string): string {
   if (metric.endsWith('_bucket')) return metric.slice(0, -7);
