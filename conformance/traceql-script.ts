@@ -1,5 +1,12 @@
 import type { Attributes, AttributeValue, Span, SpanKind, SpanStatus } from '../server/model/index.ts';
-import { type FoundTrace, parseTraceql, printTraceql, searchTraceql } from '../server/query/traceql/index.ts';
+import {
+  type FoundTrace,
+  parseTraceql,
+  printTraceql,
+  queryTraceMetrics,
+  searchTraceql,
+  type TraceMetricsResult,
+} from '../server/query/traceql/index.ts';
 import { createMemoryTraceReader } from '../server/query/traceql/memory-reader.ts';
 
 /** What came of one `eval`: `failure` says what was wrong. */
@@ -15,6 +22,9 @@ const YEAR_NS = 31_536_000_000_000_000n;
  * Runs a script: `load` with spans, `clear`, `eval <query>` with the traces and spans it finds (`t1: a b`, groups of
  * `by` separated by `|`), `expect empty` or `expect fail msg: …`. A span is written
  * `trace/span<parent service "name" @start +duration status=… kind=… span.x=1 resource.y="z" event.e=1`.
+ *
+ * `eval range <start>..<end> step <step> <query>` expects the series of a metrics query, a sample a step and `_` where
+ * there is none: `{name=decode} 1 _ 2.5`. A label without a value is `x=nil`.
  */
 export async function runScript(text: string): Promise<EvaluationResult[]> {
   const lines = text.split('\n');
@@ -30,14 +40,17 @@ export async function runScript(text: string): Promise<EvaluationResult[]> {
     if (line === 'clear') spans = [];
     else if (line === 'load') spans = [...spans, ...content.map((entry) => parseSpan(entry, number))];
     else if (line.startsWith('eval ')) {
-      const query = line.slice('eval '.length);
       if (content.length === 0) throw new Error(`line ${number}: an eval without an expectation`);
-      results.push({ line: number, query, failure: await evaluate(query, spans, content) });
+      const range = RANGE.exec(line);
+      const query = range ? range[4] : line.slice('eval '.length);
+      const failure = range ? evaluateMetrics(range, spans, content) : evaluate(query, spans, content);
+      results.push({ line: number, query, failure: await failure });
     } else throw new Error(`line ${number}: unknown command ${line}`);
   }
   return results;
 }
 
+const RANGE = /^eval range (\S+)\.\.(\S+) step (\S+) (.*)$/;
 const SPAN = /^(\w+)\/(\w+)(?:<(\w+))?\s+(\S+)\s+"([^"]*)"\s+@(\S+)\s+\+(\S+)(.*)$/;
 const FIELD = /\s+([a-zA-Z_.:-]+)=("(?:[^"\\]|\\.)*"|\[[^\]]*\]|\S+)/g;
 
@@ -99,20 +112,41 @@ async function evaluate(
 ): Promise<string | undefined> {
   const reader = createMemoryTraceReader(spans);
   const params = { startNs: 0n, endNs: 2n * YEAR_NS, limit: 100, spansPerSpanset: 100 };
-  let found: readonly FoundTrace[];
+  const find = async (text: string) => show((await searchTraceql(text, params, reader)).traces);
+  return compareAnswers(query, expected, find);
+}
+
+/** The series of a metrics query over a range that begins so long after the scripts' epoch. */
+async function evaluateMetrics(
+  [, start, end, step, query]: readonly string[],
+  spans: readonly Span[],
+  expected: readonly string[],
+): Promise<string | undefined> {
+  const reader = createMemoryTraceReader(spans);
+  const [startNs, endNs] = [YEAR_NS + milliseconds(start), YEAR_NS + milliseconds(end)];
+  const params = { startNs, endNs, stepNs: milliseconds(step) };
+  const find = async (text: string) => showSeries(await queryTraceMetrics(text, params, reader));
+  return compareAnswers(query, expected, find);
+}
+
+/** Runs a query as it is written and as it prints, and says what differs from the expectation. */
+async function compareAnswers(
+  query: string,
+  expected: readonly string[],
+  find: (text: string) => Promise<string[]>,
+): Promise<string | undefined> {
+  let actual: string[];
   try {
     const printed = printTraceql(parseTraceql(query));
     if (printTraceql(parseTraceql(printed)) !== printed) return `printing is not stable: ${printed}`;
-    found = (await searchTraceql(query, params, reader)).traces;
-    const again = (await searchTraceql(printed, params, reader)).traces;
-    if (show(found).join() !== show(again).join()) return `the printed query finds something else: ${printed}`;
+    actual = await find(query);
+    if (actual.join() !== (await find(printed)).join()) return `the printed query finds something else: ${printed}`;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     const wanted = /^expect fail(?: msg: (.*))?$/.exec(expected[0]);
     if (!wanted) return `failed: ${message}`;
     return message.includes(wanted[1] ?? '') ? undefined : `the error is ${message}`;
   }
-  const actual = show(found);
   const wanted = expected[0] === 'expect empty' ? [] : [...expected].sort();
   return actual.join('\n') === wanted.join('\n')
     ? undefined
@@ -130,4 +164,18 @@ function show(traces: readonly FoundTrace[]): string[] {
     return `${nameOf(trace.traceId)}: ${sets.sort().join(' | ')}`;
   });
   return rows.sort();
+}
+
+function showSeries({ series }: TraceMetricsResult): string[] {
+  const rows = series.map(({ labels, values }) => {
+    const names = labels.map(({ name, value }) => `${name}=${showValue(value)}`).join(',');
+    const samples = [...values].map((value) => (Number.isNaN(value) ? '_' : String(Number(value.toPrecision(12)))));
+    return `{${names}} ${samples.join(' ')}`;
+  });
+  return rows.sort();
+}
+
+function showValue(value: unknown): string {
+  if (value === undefined) return 'nil';
+  return typeof value === 'object' && value !== null && 'keyword' in value ? String(value.keyword) : String(value);
 }

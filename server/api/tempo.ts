@@ -16,21 +16,31 @@ const HOUR_MS = 3_600_000;
 const DEFAULT_TRACES = 20;
 const DEFAULT_SPANS_PER_SPANSET = 3;
 
-type TraceRequest = FastifyRequest<{ Params: { id: string } }>;
+/** What a metrics answer shows where nobody said, as Tempo does. */
+const DEFAULT_EXEMPLARS = 100;
 
-/** Adds Tempo's HTTP API: traces by ID, searches and status. */
+type TraceRequest = FastifyRequest<{ Params: { id: string } }>;
+type TagRequest = FastifyRequest<{ Params: { tag: string } }>;
+
+/** Adds Tempo's HTTP API: traces by ID, searches, metrics, names and values of tags, and status. */
 export function addTempoRoutes(app: FastifyInstance, api: TempoApi): void {
   app.get('/api/echo', (_request, reply) => reply.type('text/plain; charset=utf-8').send('echo'));
   app.get('/api/status/buildinfo', (_request, reply) =>
     reply.send({ version: api.version, revision: '', branch: '', buildDate: '', buildUser: '', goVersion: '' }),
   );
-  app.get('/api/search', (request, reply) => sendAnswer(api.queries, request, reply, () => search(paramsOf(request))));
-  app.get('/api/v2/search/tags', (request, reply) =>
-    sendAnswer(api.queries, request, reply, () => tags(paramsOf(request), false)),
-  );
-  app.get('/api/search/tags', (request, reply) =>
-    sendAnswer(api.queries, request, reply, () => tags(paramsOf(request), true)),
-  );
+  const ask = (route: string, read: (p: Params) => TraceQuery) =>
+    app.get(route, (request, reply) => sendAnswer(api.queries, request, reply, () => read(paramsOf(request))));
+  ask('/api/search', search);
+  ask('/api/metrics/query_range', (p) => metrics(p, false));
+  ask('/api/metrics/query', (p) => metrics(p, true));
+  ask('/api/v2/search/tags', (p) => tags(p, false));
+  ask('/api/search/tags', (p) => tags(p, true));
+  const askValues = (route: string, isFlat: boolean) =>
+    app.get<{ Params: { tag: string } }>(route, (request: TagRequest, reply) =>
+      sendAnswer(api.queries, request, reply, () => tagValues(paramsOf(request), request.params.tag, isFlat)),
+    );
+  askValues('/api/v2/search/tag/:tag/values', false);
+  askValues('/api/search/tag/:tag/values', true);
   app.get<{ Params: { id: string } }>('/api/traces/:id', (request, reply) =>
     traceById(api, request, reply, {
       protobuf: encodeTraces,
@@ -58,14 +68,45 @@ function search(p: Params): TraceQuery {
   };
 }
 
-/** Reads the parameters of a search for names: `scope` and the range. */
+/** Reads a metrics query, in `q` or, as Prometheus has it, in `query`; over a range with a step, or over all of it. */
+function metrics(p: Params, isInstant: boolean): TraceQuery {
+  const query = p.get('q') || p.required('query');
+  const stepMs = isInstant ? 0 : p.durationMs('step');
+  if (!isInstant && stepMs !== undefined && stepMs <= 0) {
+    throw badParameter('step', JSON.stringify(p.get('step')?.slice(0, 40)), 'a duration of at least 1ms, such as 15s');
+  }
+  return {
+    kind: 'trace_metrics',
+    query,
+    stepNs: stepMs === undefined ? undefined : msToNs(stepMs),
+    exemplars: isInstant ? 0 : p.get('exemplars') ? p.limit('exemplars') : DEFAULT_EXEMPLARS,
+    ...metricsRange(p),
+  };
+}
+
+/** The range of a metrics query: seconds, nanoseconds or RFC 3339; without one what `since` says, or the last hour. */
+function metricsRange(p: Params): { startNs: bigint; endNs: bigint } {
+  const endNs = p.timeNs('end', msToNs(Date.now()));
+  const startNs = p.timeNs('start', endNs - msToNs(p.durationMs('since') ?? HOUR_MS));
+  if (endNs <= startNs) throw badParameter('end', 'a time that is not after start', 'a time after start');
+  return { startNs, endNs };
+}
+
+/** Reads the parameters of a search for names: `scope`, `q`, `limit` and the range. */
 function tags(p: Params, isFlat: boolean): TraceQuery {
   const scope = p.get('scope') ?? 'none';
-  const scopes = scope === 'none' || scope === '' ? TAG_SCOPES : TAG_SCOPES.filter((known) => known === scope);
+  const isEvery = scope === 'none' || scope === 'all' || scope === '';
+  // Tempo's older answer has the intrinsics only where they are asked for.
+  const every = isFlat ? TAG_SCOPES.filter((known) => known !== 'intrinsic') : TAG_SCOPES;
+  const scopes = isEvery ? every : TAG_SCOPES.filter((known) => known === scope);
   if (scopes.length === 0) {
     throw badParameter('scope', JSON.stringify(scope.slice(0, 40)), `none, ${TAG_SCOPES.join(', ')}`);
   }
-  return { kind: 'trace_tags', scopes, isFlat, ...range(p) };
+  return { kind: 'trace_tags', scopes, isFlat, query: p.get('q') ?? '', limit: p.limit('limit'), ...range(p) };
+}
+
+function tagValues(p: Params, tag: string, isFlat: boolean): TraceQuery {
+  return { kind: 'trace_tag_values', tag, isFlat, query: p.get('q') ?? '', limit: p.limit('limit'), ...range(p) };
 }
 
 /** The range in nanoseconds; without one the last hour. A second that has begun belongs to it. */

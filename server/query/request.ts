@@ -58,6 +58,8 @@ export async function answer(
     case 'log_stats':
       return answerLogs(request, readers.logs, signal);
     case 'trace':
+    case 'trace_metrics':
+    case 'trace_tag_values':
     case 'trace_tags':
     case 'traceql':
       return answerTraces(request, readers.traces, signal);

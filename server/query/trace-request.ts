@@ -1,92 +1,100 @@
-import { BarographError, type Span } from '../model/index.ts';
+import type { Span } from '../model/index.ts';
 import type { TraceReader } from '../store/index.ts';
-import { encodeTempoSearch, searchTraceql } from './traceql/index.ts';
+import {
+  DEFAULT_TRACEQL_LIMITS,
+  encodeTempoInstant,
+  encodeTempoMetrics,
+  encodeTempoSearch,
+  encodeTempoTags,
+  encodeTempoTagsV1,
+  encodeTempoTagValues,
+  encodeTempoTagValuesV1,
+  findTags,
+  findTagValues,
+  queryTraceMetrics,
+  searchTraceql,
+  type TagScopeName,
+} from './traceql/index.ts';
 
-/** Requests about traces, in Tempo's terms. Times are nanoseconds of a span's start; the end is exclusive. */
+/** A range over the starts of spans, in nanoseconds since the epoch. */
+interface TraceRange {
+  /** Inclusive. */
+  readonly startNs: bigint;
+  /** Exclusive. */
+  readonly endNs: bigint;
+}
+
+/** Requests about traces, in Tempo's terms. */
 export type TraceQuery =
   | {
       readonly kind: 'trace';
       /** 32 lower-case hex digits. */
       readonly traceId: string;
     }
-  | {
+  | (TraceRange & {
       readonly kind: 'traceql';
       readonly query: string;
-      readonly startNs: bigint;
-      readonly endNs: bigint;
       /** Traces at most. */
       readonly limit: number;
       /** Spans of each span set that the answer shows, at most. */
       readonly spansPerSpanset: number;
-    }
-  | {
+    })
+  | (TraceRange & {
+      readonly kind: 'trace_metrics';
+      readonly query: string;
+      /** Nanoseconds between samples; 0 for an instant query, `undefined` for the default of a range. */
+      readonly stepNs: bigint | undefined;
+      /** Exemplars of each series at most. */
+      readonly exemplars: number;
+    })
+  | (TraceRange & {
       readonly kind: 'trace_tags';
       /** The scopes to list; the answer is by scope, or one list where `isFlat`. */
-      readonly scopes: readonly TagScope[];
+      readonly scopes: readonly TagScopeName[];
       readonly isFlat: boolean;
-      readonly startNs: bigint;
-      readonly endNs: bigint;
-    };
-
-/** Where a name of a search lives. */
-export type TagScope = 'resource' | 'span' | 'intrinsic';
-export const TAG_SCOPES: readonly TagScope[] = ['resource', 'span', 'intrinsic'];
-
-/** Names that every span has. */
-const INTRINSICS = [
-  'duration',
-  'kind',
-  'name',
-  'rootName',
-  'rootServiceName',
-  'status',
-  'statusMessage',
-  'traceDuration',
-];
-/** Spans that are looked at for names, the newest first; their attributes repeat. */
-const TAG_SPANS = 20_000;
+      /** Narrows down the spans whose names are listed. */
+      readonly query: string;
+      /** Names of each scope at most; 0 for the default. */
+      readonly limit: number;
+    })
+  | (TraceRange & {
+      readonly kind: 'trace_tag_values';
+      /** An attribute or intrinsic as TraceQL writes it. */
+      readonly tag: string;
+      /** The answer has the values' types, or texts alone where `isFlat`. */
+      readonly isFlat: boolean;
+      readonly query: string;
+      /** Values at most; 0 for the default. */
+      readonly limit: number;
+    });
 
 /** Answers a request about traces: the spans of one, or the body of the HTTP answer. */
 export async function answerTraces(
   request: TraceQuery,
   reader: TraceReader,
   signal: AbortSignal,
-): Promise<Span[] | string | Uint8Array> {
+): Promise<Span[] | Uint8Array> {
   switch (request.kind) {
     case 'trace':
-      return reader.trace(request.traceId);
+      return reader.trace(request.traceId, DEFAULT_TRACEQL_LIMITS);
     case 'traceql': {
-      const { query, startNs, endNs, limit, spansPerSpanset } = request;
-      return encodeTempoSearch(await searchTraceql(query, { startNs, endNs, limit, spansPerSpanset, signal }, reader));
+      const { query, ...params } = request;
+      return encodeTempoSearch(await searchTraceql(query, { ...params, signal }, reader));
     }
-    case 'trace_tags':
-      return answerTags(request, reader, signal);
-  }
-}
-
-async function answerTags(
-  request: Extract<TraceQuery, { kind: 'trace_tags' }>,
-  reader: TraceReader,
-  signal: AbortSignal,
-): Promise<string> {
-  const { startNs, endNs, scopes, isFlat } = request;
-  const names = { resource: new Set<string>(), span: new Set<string>(), intrinsic: new Set(INTRINSICS) };
-  if (scopes.some((scope) => scope !== 'intrinsic')) {
-    let left = TAG_SPANS;
-    for await (const spans of reader.spans({ startNs, endNs, conditions: [] }, signal)) {
-      for (const span of spans) {
-        for (const name of Object.keys(span.resource)) names.resource.add(name);
-        for (const name of Object.keys(span.attributes)) names.span.add(name);
-      }
-      left -= spans.length;
-      if (left <= 0) break;
+    case 'trace_metrics': {
+      const { query, ...params } = request;
+      const result = await queryTraceMetrics(query, { ...params, signal }, reader);
+      return request.stepNs === 0n ? encodeTempoInstant(result) : encodeTempoMetrics(result);
+    }
+    case 'trace_tags': {
+      const { scopes, isFlat, ...params } = request;
+      const found = await findTags({ ...params, signal }, reader, scopes);
+      return isFlat ? encodeTempoTagsV1(found) : encodeTempoTags(found);
+    }
+    case 'trace_tag_values': {
+      const { tag, isFlat, ...params } = request;
+      const values = await findTagValues(tag, { ...params, signal }, reader);
+      return isFlat ? encodeTempoTagValuesV1(values) : encodeTempoTagValues(values);
     }
   }
-  if (signal.aborted) throw new BarographError({ code: 'cancelled', status: 499, where: 'query' });
-  if (isFlat) {
-    const flat = new Set(scopes.flatMap((scope) => [...names[scope]]));
-    return JSON.stringify({ tagNames: [...flat].sort(), metrics: {} });
-  }
-  const found = scopes.map((name) => ({ name, tags: [...names[name]].sort() })).filter(({ tags }) => tags.length > 0);
-  return JSON.stringify({ scopes: found, metrics: {} });
 }

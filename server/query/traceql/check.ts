@@ -62,6 +62,7 @@ function checkMetrics(expr: MetricsExpr, fail: Fail): void {
       for (const phi of expr.params)
         if (expr.op === 'quantile_over_time' && (phi < 0 || phi > 1))
           fail(expr.at, `a quantile of ${phi}`, 'use 0 to 1');
+      if (expr.op === 'compare') checkCompare(expr, fail);
       return;
     case 'rank':
     case 'filter':
@@ -74,6 +75,21 @@ function checkMetrics(expr: MetricsExpr, fail: Fail): void {
     default:
       assertNever(expr);
   }
+}
+
+/** `compare({ … }, top, start, end)`: a count of values, then both times or none. */
+function checkCompare({ params, by, at }: MetricsExpr & { kind: 'series' }, fail: Fail): void {
+  const [top = 1, startNs, endNs] = params;
+  if (!Number.isInteger(top) || top < 1) fail(at, `compare() of ${top} values`, 'use a whole number above 0');
+  if (params.length === 2 || params.length > 3)
+    fail(
+      at,
+      `compare() with ${params.length} numbers`,
+      'give it a count of values, then a start and an end or neither',
+    );
+  if (startNs !== undefined && !(startNs > 0 && endNs > startNs))
+    fail(at, 'compare() over an empty time', 'give it a start and a later end, in nanoseconds since the epoch');
+  if (by.length > 0) fail(at, 'compare() by attributes', 'it compares every attribute by itself');
 }
 
 function checkPipeline(pipeline: Pipeline, fail: Fail): void {

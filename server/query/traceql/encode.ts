@@ -1,5 +1,5 @@
 import type { Value } from './field.ts';
-import type { TraceMetricsResult } from './metrics.ts';
+import type { SeriesLabel, TraceMetricsResult, TraceSeries } from './metrics.ts';
 import type { FoundAttribute, FoundSpanset, FoundTrace, TraceSearchResult } from './search.ts';
 import type { TagScope, TagValue } from './tags.ts';
 
@@ -67,24 +67,49 @@ function encodeValue(value: Value): object {
   return { stringValue: (value as { keyword: string }).keyword };
 }
 
-/** The body of `/api/metrics/query_range`; samples without a value are left out. */
+/**
+ * The body of `/api/metrics/query_range`: samples without a value are left out, and so are series without samples. An
+ * answer that lacks series says so in `status` and `message`.
+ */
 export function encodeTempoMetrics(result: TraceMetricsResult): Uint8Array {
-  const series = result.series.map(({ labels, values }) => ({
-    labels: labels.map(encodeAttribute),
-    samples: [...values].flatMap((value, k) =>
-      Number.isFinite(value) ? [{ timestampMs: String(result.timestampsMs[k]), value }] : [],
-    ),
-    exemplars: [],
-  }));
-  return json({ series, metrics: { inspectedSpans: String(result.inspectedSpans), completedJobs: 1, totalJobs: 1 } });
+  const series = result.series.flatMap((one) => {
+    const samples: object[] = [];
+    one.values.forEach((value, k) => {
+      if (Number.isFinite(value)) samples.push({ timestampMs: String(result.timestampsMs[k]), value });
+    });
+    if (samples.length === 0 && !one.isMark) return [];
+    return [{ labels: one.labels.map(encodeLabel), samples, exemplars: encodeExemplars(one) }];
+  });
+  const metrics = { inspectedSpans: String(result.inspectedSpans), completedJobs: 1, totalJobs: 1 };
+  return json({ series, metrics, ...(result.partial ? { status: 'PARTIAL', message: result.partial } : {}) });
 }
 
 /** The body of `/api/metrics/query`, of a result with one sample; no other fields, since its reader is strict. */
 export function encodeTempoInstant(result: TraceMetricsResult): Uint8Array {
   const series = result.series.filter(({ values }) => Number.isFinite(values[0]));
   return json({
-    series: series.map(({ labels, values }) => ({ labels: labels.map(encodeAttribute), value: values[0] })),
+    series: series.map(({ labels, values }) => ({ labels: labels.map(encodeLabel), value: values[0] })),
   });
+}
+
+function encodeLabel({ name, value, isFloat }: SeriesLabel): object {
+  return { key: name, value: isFloat ? { doubleValue: value } : encodeValue(value) };
+}
+
+/** Grafana finds the trace by `trace:id`. An exemplar whose sample a filter took away has nothing to stand on. */
+function encodeExemplars({ exemplars, values }: TraceSeries): object[] {
+  return (exemplars ?? [])
+    .filter(({ sample, value }) => Number.isFinite(values[sample]) && Number.isFinite(value))
+    .map(({ traceId, spanId, spanName, serviceName, startNs, value }) => ({
+      labels: [
+        { key: 'trace:id', value: { stringValue: traceId } },
+        { key: 'span:id', value: { stringValue: spanId } },
+        { key: 'name', value: { stringValue: spanName } },
+        { key: 'resource.service.name', value: { stringValue: serviceName } },
+      ],
+      value,
+      timestampMs: String(startNs / 1_000_000n),
+    }));
 }
 
 /** The body of `/api/v2/search/tags`. */
@@ -92,9 +117,9 @@ export function encodeTempoTags(scopes: readonly TagScope[]): Uint8Array {
   return json({ scopes: scopes.map(({ name, tags }) => ({ name, tags })), metrics: {} });
 }
 
-/** The body of `/api/search/tags`: the names of all scopes in one list. */
+/** The body of `/api/search/tags`: the names of all given scopes in one list. */
 export function encodeTempoTagsV1(scopes: readonly TagScope[]): Uint8Array {
-  const names = scopes.filter(({ name }) => name !== 'intrinsic').flatMap(({ tags }) => tags);
+  const names = scopes.flatMap(({ tags }) => tags);
   return json({ tagNames: [...new Set(names)].sort(), metrics: {} });
 }
 

@@ -38,9 +38,10 @@ export function unsupportedQuery(what: string, accepted: string): BarographError
   });
 }
 
-/** A limit that a query ran into. */
-export function limitError(what: string, got: string, limit: number, fix: string): BarographError {
-  return new BarographError({ code: 'query_limit', status: 422, where: what, got, accepted: `at most ${limit}`, fix });
+/** A limit that a query ran into; `knob` is the limit's name. */
+export function limitError(what: string, got: string, knob: string, limit: number, fix: string): BarographError {
+  const accepted = `at most ${limit} (${knob})`;
+  return new BarographError({ code: 'query_limit', status: 422, where: what, got, accepted, fix });
 }
 
 /** The query's request went away. */

@@ -16,12 +16,12 @@ export type Value = string | number | boolean | Keyword | undefined | readonly V
 /** Evaluates an expression for a span; expressions that look at the trace need it. */
 export type FieldReader = (span: Span, trace: TraceView | undefined) => Value;
 
-const STATUS: Readonly<Record<SpanStatus, Keyword>> = {
+export const STATUS: Readonly<Record<SpanStatus, Keyword>> = {
   unset: { keyword: 'unset' },
   ok: { keyword: 'ok' },
   error: { keyword: 'error' },
 };
-const KIND: Readonly<Record<SpanKind, Keyword>> = {
+export const KIND: Readonly<Record<SpanKind, Keyword>> = {
   unspecified: { keyword: 'unspecified' },
   internal: { keyword: 'internal' },
   server: { keyword: 'server' },
@@ -76,8 +76,44 @@ export function isLocal(expr: FieldExpr | undefined): boolean {
     case 'unary':
       return isLocal(expr.operand);
     case 'binary':
-      return isLocal(expr.left) && isLocal(expr.right);
+      return asksForRoot(expr) !== undefined || (isLocal(expr.left) && isLocal(expr.right));
   }
+}
+
+/**
+ * Whether a comparison only asks if the span is a root (`true`) or isn't one (`false`), so that the span alone answers
+ * it. Grafana asks so: `nestedSetParent < 0`. The number is -1 for roots and 0 or more for all others.
+ */
+export function asksForRoot(expr: FieldExpr): boolean | undefined {
+  if (expr.kind !== 'binary' || expr.left.kind !== 'intrinsic' || expr.left.name !== 'nestedSetParent')
+    return undefined;
+  const bound = constantOf(expr.right);
+  if (bound === undefined) return undefined;
+  switch (expr.op) {
+    case '=':
+      return bound === -1 ? true : undefined;
+    case '!=':
+      return bound === -1 ? false : undefined;
+    case '<':
+      return bound > -1 && bound <= 0 ? true : undefined;
+    case '>=':
+      return bound > -1 && bound <= 0 ? false : undefined;
+    case '<=':
+      return bound >= -1 && bound < 0 ? true : undefined;
+    case '>':
+      return bound >= -1 && bound < 0 ? false : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function constantOf(expr: FieldExpr): number | undefined {
+  if (expr.kind === 'unary' && expr.op === '-') {
+    const value = constantOf(expr.operand);
+    return value === undefined ? undefined : -value;
+  }
+  if (expr.kind !== 'static') return undefined;
+  return expr.value.kind === 'int' || expr.value.kind === 'float' ? expr.value.value : undefined;
 }
 
 const TRACE_INTRINSICS: ReadonlySet<Intrinsic> = new Set([
@@ -85,6 +121,9 @@ const TRACE_INTRINSICS: ReadonlySet<Intrinsic> = new Set([
   'trace:duration',
   'trace:rootName',
   'trace:rootService',
+  'nestedSetLeft',
+  'nestedSetRight',
+  'nestedSetParent',
 ]);
 
 function staticValue(value: Static): Value {
@@ -120,10 +159,11 @@ function compileIntrinsic(name: Intrinsic): FieldReader {
       return (span, trace) => trace!.childCount(span);
     case 'trace:duration':
       return (_span, trace) => Number(trace!.endNs - trace!.startNs);
+    // Of a trace whose root hasn't been received they are empty, as in Tempo; the text that says so is only shown.
     case 'trace:rootName':
-      return (_span, trace) => trace!.root.name;
+      return (_span, trace) => trace!.root?.name ?? '';
     case 'trace:rootService':
-      return (_span, trace) => trace!.root.serviceName;
+      return (_span, trace) => trace!.root?.serviceName ?? '';
     case 'trace:id':
       return (span) => span.traceId;
     case 'event:name':
@@ -138,10 +178,13 @@ function compileIntrinsic(name: Intrinsic): FieldReader {
       return (span) => span.scopeName;
     case 'instrumentation:version':
       return (span) => span.scopeVersion;
-    case 'parent':
     case 'nestedSetLeft':
+      return (span, trace) => trace!.nestedSet(span).left;
     case 'nestedSetRight':
+      return (span, trace) => trace!.nestedSet(span).right;
     case 'nestedSetParent':
+      return (span, trace) => trace!.nestedSet(span).parent;
+    case 'parent':
       throw unsupportedQuery(name, 'span:parentID, parent.<attribute> and the structural operators > >> < << ~');
     default:
       return assertNever(name);
@@ -193,6 +236,8 @@ function many(values: Value[]): Value {
 
 function compileBinary(expr: FieldExpr & { kind: 'binary' }): FieldReader {
   const { op } = expr;
+  const wantsRoot = asksForRoot(expr);
+  if (wantsRoot !== undefined) return (span) => (span.parentSpanId === '') === wantsRoot;
   if ((op === '=' || op === '!=') && (isNil(expr.left) || isNil(expr.right))) {
     const value = compileField(isNil(expr.left) ? expr.right : expr.left);
     return (span, trace) => (value(span, trace) === undefined) === (op === '=');

@@ -12,6 +12,8 @@ export {
   encodeTempoTagValues,
   encodeTempoTagValuesV1,
 } from './encode.ts';
+export type { Exemplar } from './exemplars.ts';
+export { DEFAULT_TRACEQL_LIMITS, type TraceqlLimits } from './limits.ts';
 export { queryTraceMetrics, type TraceMetricsParams, type TraceMetricsResult, type TraceSeries } from './metrics.ts';
 export { parseTraceql } from './parse.ts';
 export { printTraceql } from './print.ts';
@@ -24,4 +26,12 @@ export {
   type TraceSearchParams,
   type TraceSearchResult,
 } from './search.ts';
-export { findTags, findTagValues, type TagParams, type TagScope, type TagValue } from './tags.ts';
+export {
+  findTags,
+  findTagValues,
+  TAG_SCOPES,
+  type TagParams,
+  type TagScope,
+  type TagScopeName,
+  type TagValue,
+} from './tags.ts';

@@ -1,8 +1,9 @@
 import type { AttributeValue, SpanStatus } from '../../model/index.ts';
-import type { SpanCondition } from '../../store/index.ts';
+import type { SpanCondition, SpanPart } from '../../store/index.ts';
 import type {
   AttributeField,
   FieldExpr,
+  Intrinsic,
   IntrinsicField,
   MetricsExpr,
   Pipeline,
@@ -10,7 +11,7 @@ import type {
   SpansetExpr,
   Stage,
 } from './ast.ts';
-import { isLocal } from './field.ts';
+import { asksForRoot, isLocal } from './field.ts';
 import { printField, printPipeline } from './print.ts';
 
 /** How a search finds its traces: plain data. */
@@ -25,20 +26,70 @@ export interface SearchPlan {
   readonly seeds: readonly (FieldExpr | undefined)[];
   /** Attributes and intrinsics that the query names; a found span shows them. */
   readonly shown: readonly (AttributeField | IntrinsicField)[];
+  /** What must be read of a span that may be a candidate. */
+  readonly spanParts: readonly SpanPart[];
+  /** What must be read of the spans of a whole trace. */
+  readonly traceParts: readonly SpanPart[];
 }
 
-/** Plans a search. */
-export function planSearch(pipeline: Pipeline): SearchPlan {
+/**
+ * Plans a search. `read` are fields that are read besides those of the pipeline, of candidates and in whole traces;
+ * `parts` what is read beyond any field.
+ */
+export function planSearch(
+  pipeline: Pipeline,
+  read: readonly FieldExpr[] = [],
+  parts: readonly SpanPart[] = [],
+): SearchPlan {
   const alternatives = seedsOfPipeline(pipeline);
+  const seeds = alternatives.map(localPart);
   const shown = new Map<string, AttributeField | IntrinsicField>();
   collectPipeline(pipeline, (field) => shown.set(printField(field), field));
+  const spanParts = new Set(parts);
+  const needsPart: Visit = (field) => {
+    for (const part of partsOf(field)) spanParts.add(part);
+  };
+  for (const field of read) collectField(field, needsPart);
+  const traceParts = new Set([...spanParts, ...[...shown.values()].flatMap(partsOf)]);
+  for (const seed of seeds) if (seed !== undefined) collectField(seed, needsPart);
   return {
     pipeline,
     conditions: sharedConditions(alternatives.map(conditionsOf)),
-    seeds: alternatives.map(localPart),
+    seeds,
     shown: [...shown.values()],
+    spanParts: [...spanParts],
+    traceParts: [...traceParts],
   };
 }
+
+/** The parts of a span that a field is read from. */
+function partsOf(field: AttributeField | IntrinsicField): readonly SpanPart[] {
+  if (field.kind === 'attribute') {
+    switch (field.scope) {
+      case 'span':
+        return ['attributes'];
+      case 'resource':
+        return ['resource'];
+      case 'any':
+        return ['attributes', 'resource'];
+      case 'event':
+      case 'link':
+      case 'instrumentation':
+        return ['details'];
+    }
+  }
+  return DETAIL_INTRINSICS.has(field.name) ? ['details'] : [];
+}
+
+const DETAIL_INTRINSICS: ReadonlySet<Intrinsic> = new Set<Intrinsic>([
+  'span:statusMessage',
+  'event:name',
+  'event:timeSinceStart',
+  'link:traceID',
+  'link:spanID',
+  'instrumentation:name',
+  'instrumentation:version',
+]);
 
 /** A plan as text, one line a fact. */
 export function printSearchPlan(plan: SearchPlan): string {
@@ -56,6 +107,8 @@ function printCondition(condition: SpanCondition): string {
   switch (condition.kind) {
     case 'attribute':
       return `${condition.scope === 'any' ? '' : condition.scope}.${condition.name} = ${JSON.stringify(condition.equals)}`;
+    case 'root':
+      return 'no parent';
     case 'duration':
       return [
         ...(condition.minNs === undefined ? [] : [`duration >= ${condition.minNs}ns`]),
@@ -115,6 +168,7 @@ function sharedConditions(all: readonly SpanCondition[][]): SpanCondition[] {
 function conditionsOf(expr: FieldExpr | undefined): SpanCondition[] {
   if (expr === undefined || expr.kind !== 'binary') return [];
   if (expr.op === '&&') return [...conditionsOf(expr.left), ...conditionsOf(expr.right)];
+  if (asksForRoot(expr) === true) return [{ kind: 'root' }];
   const { left, right, op } = expr;
   if (right.kind !== 'static') return [];
   const { value } = right;

@@ -1,6 +1,6 @@
-import type { AttributeValue, Span } from '../../model/index.ts';
-import type { TraceReader } from '../../store/index.ts';
-import type { AttributeField, FieldExpr, IntrinsicField } from './ast.ts';
+import type { Attributes, AttributeValue, Span } from '../../model/index.ts';
+import type { SpanPart, TraceReader } from '../../store/index.ts';
+import type { AttributeField, FieldExpr, IntrinsicField, Pipeline } from './ast.ts';
 import { openCursor, peek } from './cursor.ts';
 import { cancelledError, invalidQuery } from './errors.ts';
 import { compileField, compileTest, isLocal, type Value } from './field.ts';
@@ -8,9 +8,20 @@ import { parseTraceql } from './parse.ts';
 import { parseReference } from './parse-field.ts';
 import { planSearch } from './plan.ts';
 
+/** Where a name lives. Attributes of instrumentation scopes are not stored, so that scope is always empty. */
+export type TagScopeName = 'resource' | 'span' | 'event' | 'link' | 'instrumentation' | 'intrinsic';
+export const TAG_SCOPES: readonly TagScopeName[] = [
+  'resource',
+  'span',
+  'event',
+  'link',
+  'instrumentation',
+  'intrinsic',
+];
+
 /** Names of one scope, as Tempo groups them. */
 export interface TagScope {
-  readonly name: 'resource' | 'span' | 'intrinsic' | 'event' | 'link' | 'instrumentation';
+  readonly name: TagScopeName;
   readonly tags: readonly string[];
 }
 
@@ -24,7 +35,7 @@ export interface TagValue {
 export interface TagParams {
   readonly startNs: bigint;
   readonly endNs: bigint;
-  /** Names or values at most; 0 for the default of 1000. */
+  /** Names of each scope, or values, at most; 0 for the default of 1000. */
   readonly limit?: number;
   /** A query that the spans must match, such as `{ resource.service.name = "a" }`; only what a span alone decides counts. */
   readonly query?: string;
@@ -63,31 +74,47 @@ const DEFAULT_LIMIT = 1000;
 /** Spans that an answer is gathered from: names and values repeat, so the newest show nearly all. */
 const MAX_SPANS = 50_000;
 
-/** The attribute names of spans in a time range, by scope; gathered from the newest 50,000 matching spans. */
-export async function findTags(params: TagParams, reader: TraceReader): Promise<TagScope[]> {
+/**
+ * The names of attributes of spans in a time range, by scope; gathered from the newest 50,000 matching spans. Scopes
+ * without a name are left out.
+ * @throws BarographError `cancelled`.
+ */
+export async function findTags(
+  params: TagParams,
+  reader: TraceReader,
+  scopes: readonly TagScopeName[] = TAG_SCOPES,
+): Promise<TagScope[]> {
   const limit = params.limit || DEFAULT_LIMIT;
-  const names = {
-    resource: new Set<string>(),
-    span: new Set<string>(),
-    event: new Set<string>(),
-    link: new Set<string>(),
+  const names = new Map(scopes.map((scope) => [scope, new Set<string>(scope === 'intrinsic' ? INTRINSIC_TAGS : [])]));
+  const add = (scope: TagScopeName, attributes: Readonly<Record<string, AttributeValue>>) => {
+    const set = names.get(scope);
+    if (set !== undefined) for (const name in attributes) if (set.size < limit) set.add(name);
   };
-  const add = (set: Set<string>, attributes: Readonly<Record<string, AttributeValue>>) => {
-    for (const name in attributes) if (set.size < limit) set.add(name);
-  };
-  await eachSpan(params, reader, (span) => {
-    add(names.resource, span.resource);
-    add(names.span, span.attributes);
-    for (const event of span.events) add(names.event, event.attributes);
-    for (const link of span.links) add(names.link, link.attributes);
-    return true;
-  });
-  const scopes: TagScope[] = [];
-  for (const name of ['resource', 'span', 'event', 'link'] as const) {
-    if (names[name].size > 0) scopes.push({ name, tags: [...names[name]].sort() });
+  const parts = [...names.keys()].flatMap((scope) => PARTS_OF_SCOPE[scope]);
+  if (parts.length > 0) {
+    let resource: Attributes | undefined;
+    await eachSpan(params, reader, { parts: [...new Set(parts)] }, (span) => {
+      // Spans share the objects of their resources.
+      if (span.resource !== resource) add('resource', span.resource);
+      resource = span.resource;
+      add('span', span.attributes);
+      for (const event of span.events) add('event', event.attributes);
+      for (const link of span.links) add('link', link.attributes);
+      return true;
+    });
   }
-  return [...scopes, { name: 'intrinsic', tags: INTRINSIC_TAGS }];
+  const found = [...names].map(([name, tags]) => ({ name, tags: [...tags].sort().slice(0, limit) }));
+  return found.filter(({ tags }) => tags.length > 0);
 }
+
+const PARTS_OF_SCOPE: Readonly<Record<TagScopeName, readonly SpanPart[]>> = {
+  resource: ['resource'],
+  span: ['attributes'],
+  event: ['details'],
+  link: ['details'],
+  instrumentation: [],
+  intrinsic: [],
+};
 
 /**
  * The values of an attribute (`span.http.method`, `.x`, `resource.service.name`) or intrinsic (`name`, `status`),
@@ -130,7 +157,7 @@ async function collectValues(
   const values = new Map<string, TagValue>();
   const isDuration =
     field.kind === 'intrinsic' && (field.name === 'span:duration' || field.name === 'event:timeSinceStart');
-  await eachSpan(params, reader, (span) => {
+  await eachSpan(params, reader, { fields: [field] }, (span) => {
     for (const value of [read(span)].flat() as Value[]) {
       const found = tagValueOf(value, isDuration);
       if (found !== undefined) values.set(`${found.type}:${found.value}`, found);
@@ -167,13 +194,25 @@ function parseTag(tag: string): AttributeField | IntrinsicField {
   return field;
 }
 
-async function eachSpan(params: TagParams, reader: TraceReader, visit: (span: Span) => boolean): Promise<void> {
-  const seeds = seedsOf(params.query);
-  const tests = seeds.expressions.map(compileTest);
-  const request = { startNs: params.startNs, endNs: params.endNs, conditions: seeds.conditions };
+/** What is read of the spans besides what the query reads. */
+interface TagNeeds {
+  readonly fields?: readonly FieldExpr[];
+  readonly parts?: readonly SpanPart[];
+}
+
+async function eachSpan(
+  params: TagParams,
+  reader: TraceReader,
+  { fields, parts }: TagNeeds,
+  visit: (span: Span) => boolean,
+): Promise<void> {
+  const { startNs, endNs, signal } = params;
+  const plan = planSearch(pipelineOf(params.query), fields, parts);
+  const tests = plan.seeds.map(compileTest);
   let count = 0;
-  for await (const batch of reader.spans(request, params.signal)) {
-    if (params.signal?.aborted) throw cancelledError();
+  const request = { startNs, endNs, conditions: plan.conditions, parts: plan.spanParts };
+  for await (const batch of reader.spans(request, signal)) {
+    if (signal?.aborted) throw cancelledError();
     for (const span of batch) {
       if (!tests.some((test) => test(span, undefined))) continue;
       if (!visit(span) || ++count >= MAX_SPANS) return;
@@ -182,18 +221,13 @@ async function eachSpan(params: TagParams, reader: TraceReader, visit: (span: Sp
 }
 
 /** An unfinished query, as an editor sends it, narrows nothing; suggestions are better than an error there. */
-function seedsOf(query: string | undefined): {
-  expressions: readonly (FieldExpr | undefined)[];
-  conditions: ReturnType<typeof planSearch>['conditions'];
-} {
-  const all = { expressions: [undefined], conditions: [] };
-  if (query === undefined || query.trim() === '') return all;
+function pipelineOf(query: string | undefined): Pipeline {
+  const everySpan: Pipeline = { stages: [{ kind: 'filter', expr: undefined, at: 0 }] };
+  if (query === undefined || query.trim() === '') return everySpan;
   try {
     const expr = parseTraceql(query);
-    if (expr.kind !== 'spans') return all;
-    const plan = planSearch(expr.pipeline);
-    return { expressions: plan.seeds, conditions: plan.conditions };
+    return expr.kind === 'spans' ? expr.pipeline : everySpan;
   } catch {
-    return all;
+    return everySpan;
   }
 }

@@ -1,17 +1,34 @@
 import type { Span } from '../../model/index.ts';
 import type { Relation } from './ast.ts';
 
+/**
+ * Where a span stands in its trace's tree, as Tempo numbers it: walking from each root through its children, a counter
+ * from 1 is noted on the way down (`left`) and on the way up (`right`), so a descendant's numbers lie between its
+ * ancestor's. `parent` is the parent's `left`, and -1 for a root. Spans that no root leads to have 0 throughout.
+ */
+export interface NestedSet {
+  left: number;
+  right: number;
+  readonly parent: number;
+}
+
+const OUTSIDE: NestedSet = { left: 0, right: 0, parent: 0 };
+
 /** A whole trace, with what queries ask of it computed once. */
 export class TraceView {
   readonly traceId: string;
   readonly spans: readonly Span[];
-  /** The span without a parent, or the one whose parent isn't there that started first. */
-  readonly root: Span;
+  /**
+   * The span that has no parent; of several the one that started first. `undefined` where it hasn't been received: a
+   * span whose parent is missing isn't taken for it.
+   */
+  readonly root: Span | undefined;
   /** Nanoseconds since the epoch: the first start and the last end. */
   readonly startNs: bigint;
   readonly endNs: bigint;
   private readonly byId = new Map<string, Span>();
   private childCounts: Map<string, number> | undefined;
+  private nested: Map<string, NestedSet> | undefined;
 
   /** @param spans The trace's spans, at least one, in any order. */
   constructor(spans: readonly Span[]) {
@@ -23,12 +40,11 @@ export class TraceView {
     for (const span of spans) {
       if (span.startNs < startNs) startNs = span.startNs;
       if (span.startNs + span.durationNs > endNs) endNs = span.startNs + span.durationNs;
-      if (this.parentOf(span) === undefined && (root === undefined || isBetterRoot(span, root))) root = span;
+      if (span.parentSpanId === '' && (root === undefined || span.startNs < root.startNs)) root = span;
     }
     this.startNs = startNs;
     this.endNs = endNs;
-    // In a ring of parents, which only broken senders make, no span is a root.
-    this.root = root ?? spans[0];
+    this.root = root;
   }
 
   /** The parent, where it is in the trace. */
@@ -44,6 +60,12 @@ export class TraceView {
         this.childCounts.set(parentSpanId, (this.childCounts.get(parentSpanId) ?? 0) + 1);
     }
     return this.childCounts.get(span.spanId) ?? 0;
+  }
+
+  /** The span's place in the tree. */
+  nestedSet(span: Span): NestedSet {
+    this.nested ??= nestedSetsOf(this.spans);
+    return this.nested.get(span.spanId) ?? OUTSIDE;
   }
 
   /** Those of `right` that stand in the relation to a span of `left` (`>`: are its child). Linear in the trace's size. */
@@ -112,7 +134,33 @@ function idsOf(spans: readonly Span[]): Set<string> {
   return new Set(spans.map((span) => span.spanId));
 }
 
-function isBetterRoot(span: Span, than: Span): boolean {
-  if ((span.parentSpanId === '') !== (than.parentSpanId === '')) return span.parentSpanId === '';
-  return span.startNs < than.startNs;
+/** Numbers the spans that roots lead to; without recursion, because a trace can be as deep as it has spans. */
+function nestedSetsOf(spans: readonly Span[]): Map<string, NestedSet> {
+  const children = new Map<string, Span[]>();
+  for (const span of spans) {
+    const siblings = children.get(span.parentSpanId);
+    if (siblings) siblings.push(span);
+    else children.set(span.parentSpanId, [span]);
+  }
+  const sets = new Map<string, NestedSet>();
+  let next = 1;
+  for (const root of children.get('') ?? []) {
+    const path: { set: NestedSet; children: readonly Span[]; at: number }[] = [];
+    const descend = (span: Span, parent: number) => {
+      const set = { left: next++, right: 0, parent };
+      sets.set(span.spanId, set);
+      path.push({ set, children: children.get(span.spanId) ?? [], at: 0 });
+    };
+    descend(root, -1);
+    while (path.length > 0) {
+      const top = path[path.length - 1];
+      if (top.at < top.children.length) {
+        descend(top.children[top.at++], top.set.left);
+      } else {
+        top.set.right = next++;
+        path.pop();
+      }
+    }
+  }
+  return sets;
 }

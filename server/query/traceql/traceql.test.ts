@@ -116,6 +116,35 @@ describe('search', () => {
     expect(traces[0].spansets[0].spans).toHaveLength(1);
   });
 
+  test('keeps the newest of a group that finds more than are asked for', async () => {
+    // The first group has one trace, the second two, of which only one is wanted.
+    const { traces } = await searchTraceql('{ .tokens < 49 } && { status != error }', { ...RANGE, limit: 1 }, reader);
+    expect(traces.map((trace) => trace.startNs / SECOND)).toEqual([49n]);
+    const all = await searchTraceql('{ } | count() > 1', { ...RANGE, limit: 7 }, createMemoryTraceReader(spans, 1));
+    expect(all.traces.map((trace) => trace.startNs / SECOND)).toEqual([50n, 49n, 48n, 47n, 46n, 45n, 44n]);
+  });
+
+  test('finds the same traces whatever the limit and the size of batches', async () => {
+    const query = '{ status = error } > { .tokens < 45 }';
+    const every = await searchTraceql(query, { ...RANGE, limit: 1000 }, reader);
+    expect(every.traces).toHaveLength(5);
+    for (let limit = 1; limit <= 6; limit++) {
+      const { traces } = await searchTraceql(query, { ...RANGE, limit }, createMemoryTraceReader(spans, limit));
+      expect(traces).toEqual(every.traces.slice(0, limit));
+    }
+  });
+
+  test.each([
+    ['candidates', { candidates: 49 }, 'at most 49 (candidates)'],
+    ['spans of a trace', { spansPerTrace: 1 }, 'at most 1 (spansPerTrace)'],
+    ['spans read', { spans: 120 }, 'at most 120 (spans)'],
+    ['spans shown', { shownSpans: 9 }, 'at most 9 (shownSpans)'],
+  ])('ends past the limit on %s', async (_what, limits, message) => {
+    const search = searchTraceql('{ } | count() > 1', { ...RANGE, limit: 1000, limits }, reader);
+    await expect(search).rejects.toMatchObject({ code: 'query_limit', status: 422 });
+    await expect(search).rejects.toThrow(message);
+  });
+
   test('refuses limits that are none', async () => {
     await expect(searchTraceql('{ }', { ...RANGE, limit: 0 }, reader)).rejects.toMatchObject({
       code: 'traceql_invalid',
@@ -146,6 +175,10 @@ describe('tags', () => {
       { name: 'event', tags: ['kind'] },
     ]);
     expect(JSON.parse(Buffer.from(encodeTempoTags(scopes)).toString()).scopes[3].name).toBe('intrinsic');
+    expect(await findTags(RANGE, reader, ['event', 'link'])).toEqual([{ name: 'event', tags: ['kind'] }]);
+    expect(await findTags({ ...RANGE, limit: 1 }, reader, ['span'])).toEqual([{ name: 'span', tags: ['model'] }]);
+    const query = '{ resource.service.name = "engine" }';
+    expect(await findTags({ ...RANGE, query }, reader, ['span', 'event'])).toEqual([{ name: 'span', tags: ['model'] }]);
   });
 
   test.each([
@@ -228,7 +261,44 @@ describe('relations', () => {
 
   test('a trace without its root says so', async () => {
     const { traces } = await searchTraceql('{ }', RANGE, createMemoryTraceReader([spanOf(1, 2, 1)]));
-    expect(traces[0].rootServiceName).toBe('<root span not yet received>');
+    expect(traces[0]).toMatchObject({ rootServiceName: '<root span not yet received>', rootTraceName: '' });
+  });
+
+  test('of several roots the one that started first counts, and a root without a service name is as good as none', async () => {
+    const reader = createMemoryTraceReader([
+      spanOf(1, 3, 0, { serviceName: 'late' }),
+      spanOf(1, 2, 0, { serviceName: '' }),
+      spanOf(2, 5, 0, { serviceName: 'second' }),
+      spanOf(2, 4, 0, { serviceName: 'first' }),
+    ]);
+    const { traces } = await searchTraceql('{ }', RANGE, reader);
+    expect(traces.map(({ rootServiceName, rootTraceName }) => [rootServiceName, rootTraceName])).toEqual([
+      ['first', 'span-4'],
+      ['<root span not yet received>', 'span-2'],
+    ]);
+  });
+
+  test('nested sets hold what is below a span, in every tree and ring', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat({ max: 9 }), { minLength: 1, maxLength: 9 }), (parentOf) => {
+        const spans = parentOf.map((parent, i) => spanOf(1, i + 1, parent));
+        const trace = new TraceView(spans);
+        const isPlaced = (span: Span): boolean => trace.nestedSet(span).left > 0;
+        const placed = spans.filter(isPlaced);
+        const numbers = placed.flatMap((span) => [trace.nestedSet(span).left, trace.nestedSet(span).right]);
+        expect(numbers.sort((a, b) => a - b)).toEqual(Array.from({ length: 2 * placed.length }, (_, i) => i + 1));
+        for (const span of placed) {
+          const { left, right, parent } = trace.nestedSet(span);
+          const inside = placed.filter((other) => {
+            const set = trace.nestedSet(other);
+            return set.left > left && set.right < right;
+          });
+          expect(inside).toEqual(trace.related('>>', [span], placed));
+          const above = trace.parentOf(span);
+          expect(parent).toBe(above === undefined ? -1 : trace.nestedSet(above).left);
+        }
+      }),
+    );
   });
 
   test('deep traces cost one walk', () => {
@@ -394,8 +464,87 @@ describe('metrics', () => {
     });
   });
 
+  test('choose a step as Tempo does where nobody says', async () => {
+    for (const [seconds, stepMs] of [
+      [60, 1000],
+      [600, 2000],
+      [3600, 15_000],
+      [7 * 3600, 105_000],
+    ]) {
+      const range = { startNs: 0n, endNs: BigInt(seconds) * SECOND };
+      const { timestampsMs } = await queryTraceMetrics('{ } | rate()', range, reader);
+      expect(timestampsMs[1] - timestampsMs[0]).toBe(stepMs);
+    }
+  });
+
+  test('give exemplars that stand on their series', async () => {
+    const query = '{ name = "span-1" } | max_over_time(duration)';
+    const { series } = await queryTraceMetrics(query, { ...params, exemplars: 8 }, reader);
+    expect(series[0].exemplars).toHaveLength(8);
+    for (const exemplar of series[0].exemplars!) {
+      expect(exemplar.value).toBeLessThanOrEqual(series[0].values[exemplar.sample]);
+      expect(exemplar.spanName).toBe('span-1');
+    }
+    const counted = await queryTraceMetrics('{ } | rate() with (exemplars=true)', params, reader);
+    const body = JSON.parse(Buffer.from(encodeTempoMetrics(counted)).toString());
+    expect(body.series[0].exemplars[0]).toEqual({
+      labels: [
+        { key: 'trace:id', value: { stringValue: '27'.padStart(32, '0') } },
+        { key: 'span:id', value: { stringValue: '2'.padStart(16, '0') } },
+        { key: 'name', value: { stringValue: 'span-2' } },
+        { key: 'resource.service.name', value: { stringValue: 'engine' } },
+      ],
+      value: 2,
+      timestampMs: '39000',
+    });
+    for (const text of ['{ } | rate() with (exemplars=false)', '{ } | rate()']) {
+      const none = await queryTraceMetrics(text, params, reader);
+      expect(none.series[0].exemplars).toEqual([]);
+    }
+  });
+
+  test('mark an answer that lacks series, and fail where numbers would be computed from it', async () => {
+    const many = createMemoryTraceReader(
+      Array.from({ length: 1100 }, (_, i) => spanOf(1, i + 1, 0, { attributes: { id: i } })),
+      100,
+    );
+    const query = '{ } | count_over_time() by (span.id)';
+    const result = await queryTraceMetrics(query, params, many);
+    expect(result.series).toHaveLength(1000);
+    const body = JSON.parse(Buffer.from(encodeTempoMetrics(result)).toString());
+    expect(body.status).toBe('PARTIAL');
+    expect(body.message).toContain('more than 1000 series');
+    for (const [text, stepNs] of [
+      [`${query} | topk(3)`, 10n * SECOND],
+      [query, 0n],
+    ] as const) {
+      await expect(queryTraceMetrics(text, { ...params, stepNs }, many)).rejects.toMatchObject({ code: 'query_limit' });
+    }
+  });
+
+  test('compare() shows no values of an identifier, and stays small', async () => {
+    const spans = Array.from({ length: 10_050 }, (_, i) =>
+      spanOf(1, i + 1, 0, { attributes: { id: `request-${i}`, model: i % 2 === 0 ? 'a' : 'b' } }),
+    );
+    const { series } = await queryTraceMetrics(
+      '{ } | compare({ status = error })',
+      { ...params, stepNs: 0n },
+      createMemoryTraceReader(spans, 2000),
+    );
+    const of = (name: string) => series.filter(({ labels }) => labels.some((label) => label.name === name));
+    expect(of('span.id').map(({ labels, values }) => [labels[0].value, values[0]])).toEqual([
+      ['baseline_total', 10_050],
+      ['__too_many_values__', Number.NaN],
+    ]);
+    expect(of('span.model').map(({ labels, values }) => [labels[1].value, values[0]])).toEqual([
+      ['a', 5025],
+      ['b', 5025],
+      [undefined, 10_050],
+    ]);
+  });
+
   test('say what is not there', async () => {
-    await expect(queryTraceMetrics('{ } | compare({ status = error })', params, reader)).rejects.toMatchObject({
+    await expect(queryTraceMetrics('{ instrumentation.x = 1 } | rate()', params, reader)).rejects.toMatchObject({
       code: 'traceql_unsupported',
     });
     await expect(queryTraceMetrics('{ }', params, reader)).rejects.toMatchObject({ code: 'traceql_invalid' });
