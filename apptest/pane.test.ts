@@ -1,14 +1,21 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import chromium from '@sparticuz/chromium';
-import { type Browser, type Page, chromium as playwright } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { PANE } from '../server/dashboards/index.ts';
 import { type PaneFixture, startPaneFixture } from './pane-fixture.ts';
+import {
+  colorsOf,
+  dragOver,
+  eventually,
+  launchBrowser,
+  openPage,
+  PANE_IS_BUILT,
+  panelOf,
+  plotBox,
+  plotOf,
+} from './pane-page.ts';
 
 // The pane in a real browser, against a server whose answers are formulas of the time. `npm run build:ui` comes first.
 
-const built = existsSync(join(import.meta.dirname, '../ui/dist/index.html'));
 const panels = PANE.rows.flatMap((row) => row.panels);
 const TO_MS = Date.UTC(2026, 10, 24, 10);
 const HOUR = `from=${TO_MS - 3_600_000}&to=${TO_MS}`;
@@ -19,14 +26,9 @@ let page: Page;
 let complaints: string[];
 
 beforeAll(async () => {
-  if (!built) return;
+  if (!PANE_IS_BUILT) return;
   fixture = await startPaneFixture();
-  browser = await playwright.launch({
-    executablePath: await chromium.executablePath(),
-    // One process for everything would end with the first page that is closed.
-    args: [...chromium.args.filter((arg) => arg !== '--single-process' && arg !== '--no-zygote'), '--no-sandbox'],
-    headless: true,
-  });
+  browser = await launchBrowser();
 });
 
 afterAll(async () => {
@@ -35,25 +37,20 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  if (!built) return;
+  if (!PANE_IS_BUILT) return;
   fixture.faults = [];
   fixture.asked.length = 0;
-  complaints = [];
-  page = await browser.newPage({ viewport: { width: 1280, height: 800 }, timezoneId: 'UTC' });
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('request', (request) => {
-    if (!request.url().startsWith(fixture.url) && !request.url().startsWith('data:')) complaints.push(request.url());
-  });
+  ({ page, complaints } = await openPage(browser, fixture.url));
 });
 
 afterEach(async () => {
-  if (!built) return;
+  if (!PANE_IS_BUILT) return;
   expect(complaints, 'errors of the page, and requests to anywhere else').toEqual([]);
   await page.close();
 });
 
-const panel = (id: string) => page.locator(`[data-panel="${id}"]`);
-const plot = (id: string) => panel(id).locator('.u-over');
+const panel = (id: string) => panelOf(page, id);
+const plot = (id: string) => plotOf(page, id);
 
 async function open(query: string): Promise<void> {
   await page.goto(`${fixture.url}/?${query}`);
@@ -65,29 +62,7 @@ async function openDrawn(query = HOUR): Promise<void> {
   for (const { id } of panels) await plot(id).waitFor();
 }
 
-async function boxOf(id: string) {
-  await plot(id).waitFor();
-  const box = await plot(id).boundingBox();
-  if (!box) throw new Error(`panel ${id} has no plot`);
-  return box;
-}
-
-// What runs in the page is text, because these tests are compiled without a browser's types.
-
-/** How many different colours a panel's canvas holds; an empty chart has few. */
-function colorsOf(id: string): Promise<number> {
-  return page.evaluate<number>(`(() => {
-    const canvas = document.querySelector('[data-panel="${id}"] canvas');
-    const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
-    const seen = new Set();
-    for (let i = 0; i < pixels.length; i += 4) {
-      if (pixels[i + 3] > 0) seen.add((pixels[i] << 16) | (pixels[i + 1] << 8) | pixels[i + 2]);
-    }
-    return seen.size;
-  })()`);
-}
-
-/** Where a panel's cursor stands, as a share of its plot's width. */
+/** Where a panel's cursor stands, as a share of its plot's width; text, because a browser's types aren't known here. */
 function cursorOf(id: string): Promise<number> {
   return page.evaluate<number>(`(() => {
     const line = document.querySelector('[data-panel="${id}"] .u-cursor-x');
@@ -95,18 +70,13 @@ function cursorOf(id: string): Promise<number> {
   })()`);
 }
 
-/** A busy machine may take its time; nothing here is about how much. */
-function eventually<T>(read: () => T) {
-  return expect.poll(read, { timeout: 25_000 });
-}
-
 const params = () => new URL(page.url()).searchParams;
 const spanMs = () => Number(params().get('to')) - Number(params().get('from'));
 
-describe.skipIf(!built)('the pane', () => {
+describe.skipIf(!PANE_IS_BUILT)('the pane', () => {
   test.each(['light', 'dark'])('draws every panel in %s', async (theme) => {
     await openDrawn(`${HOUR}&theme=${theme}`);
-    for (const { id } of panels) expect(await colorsOf(id), id).toBeGreaterThan(20);
+    for (const { id } of panels) expect(await colorsOf(page, id), id).toBeGreaterThan(20);
     const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
     expect(overflow).toBeLessThanOrEqual(0);
   });
@@ -114,7 +84,7 @@ describe.skipIf(!built)('the pane', () => {
   test('one cursor stands in all panels, and legends say the values under it', async () => {
     await openDrawn();
     const before = await panel('gpu-temperature').locator('.legend-value').first().textContent();
-    const box = await boxOf('ttft');
+    const box = await plotBox(page, 'ttft');
     // In the middle of the incident, where every value differs from the latest.
     await page.mouse.move(box.x + box.width * 0.9, box.y + 30);
     await eventually(() => panel('gpu-temperature').locator('.legend-value').first().textContent()).not.toBe(before);
@@ -128,11 +98,7 @@ describe.skipIf(!built)('the pane', () => {
   test('a drag zooms all panels, and a double click, Esc and the back button undo it', async () => {
     await openDrawn();
     const zoom = async () => {
-      const box = await boxOf('tokens');
-      await page.mouse.move(box.x + box.width * 0.25, box.y + 40);
-      await page.mouse.down();
-      await page.mouse.move(box.x + box.width * 0.5, box.y + 60, { steps: 5 });
-      await page.mouse.up();
+      await dragOver(page, 'tokens', 0.25, 0.5);
       await eventually(spanMs).toBeLessThan(1_000_000);
     };
     fixture.asked.length = 0;
@@ -146,7 +112,7 @@ describe.skipIf(!built)('the pane', () => {
       expect(Number(url.searchParams.get('start'))).toBeGreaterThan(from - 60);
       expect(Number(url.searchParams.get('end'))).toBeLessThanOrEqual(to);
     }
-    const box = await boxOf('saturation');
+    const box = await plotBox(page, 'saturation');
     await page.mouse.dblclick(box.x + 50, box.y + 40);
     await eventually(spanMs).toBe(3_600_000);
     expect(await page.locator('.drawer').count()).toBe(0);
@@ -161,7 +127,7 @@ describe.skipIf(!built)('the pane', () => {
 
   test('a click opens the moment, a trace its waterfall, and the URL brings both back', async () => {
     await openDrawn();
-    const box = await boxOf('ttft');
+    const box = await plotBox(page, 'ttft');
     await page.mouse.click(box.x + box.width * 0.5, box.y + 40);
     const drawer = page.locator('.drawer');
     await drawer.locator('.trace-item').first().waitFor();
@@ -272,7 +238,7 @@ describe.skipIf(!built)('the pane', () => {
       const [start, end] = ['start', 'end'].map((name) => Number(url.searchParams.get(name)));
       expect(end - start).toBeLessThanOrEqual(150);
     }
-    const box = await boxOf('ttft');
+    const box = await plotBox(page, 'ttft');
     await page.mouse.move(box.x + box.width / 2, box.y + 30);
     await page.getByRole('button', { name: 'Held' }).waitFor();
     await page.mouse.move(5, 5);

@@ -128,8 +128,11 @@ test('marks of a lane: errors are drawn after warnings, and one event is seen', 
     { seconds: 10, color: 'warning', count: 5 },
     { seconds: 10, color: 'error', count: 3 },
   ]);
-  expect(barHeight(1)).toBeGreaterThan(0.2);
-  expect(barHeight(1000)).toBe(1);
+  const bar = (color: string, count: number) => barHeight({ seconds: 0, color, count });
+  expect(bar('warning', 1)).toBeGreaterThan(0.2);
+  expect(bar('warning', 1)).toBeLessThan(0.5);
+  expect(bar('error', 1)).toBe(1);
+  expect(bar('warning', 1000)).toBe(1);
 });
 
 test('reasons of throttling have the colour of their cause', () => {

@@ -43,8 +43,12 @@ export function eventMarks(frame: Frame, series: readonly StyledSeries[]): Event
   return marks;
 }
 
-/** The height of a bar as a share of the lane: a single event is seen, a storm of a hundred fills it. */
-export function barHeight(count: number): number {
+/**
+ * The height of a bar as a share of the lane: a single warning is seen, a storm of a hundred fills it. An error always
+ * fills it, so that it is told from warnings without its colour.
+ */
+export function barHeight({ color, count }: EventMark): number {
+  if (color === 'error') return 1;
   return Math.min(1, 0.3 + 0.35 * Math.log10(Math.max(1, count)));
 }
 
@@ -57,10 +61,11 @@ function drawBars(u: uPlot, frame: Frame, marks: readonly EventMark[], theme: Ch
   ctx.clip();
   ctx.fillStyle = theme.grid;
   ctx.fillRect(left, top + height - uPlot.pxRatio, width, uPlot.pxRatio);
-  for (const { seconds, color, count } of marks) {
+  for (const mark of marks) {
+    const { seconds, color } = mark;
     const from = Math.round(u.valToPos(seconds - frame.stepSeconds, 'x', true));
     const to = Math.round(u.valToPos(seconds, 'x', true));
-    const bar = Math.round(height * barHeight(count));
+    const bar = Math.round(height * barHeight(mark));
     ctx.fillStyle = theme.colors[color];
     ctx.fillRect(from, top + height - bar, Math.max(2 * uPlot.pxRatio, to - from - uPlot.pxRatio), bar);
   }

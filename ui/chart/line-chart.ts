@@ -1,6 +1,6 @@
 import uPlot from 'uplot';
-import type { Panel } from '../../server/dashboards/index.ts';
-import { formatTicks } from '../data/format.ts';
+import type { Panel, PanelThreshold } from '../../server/dashboards/index.ts';
+import { formatTicks, formatValue } from '../data/format.ts';
 import type { Frame } from '../data/frame.ts';
 import type { StyledSeries } from '../data/series-style.ts';
 import type { TimeWindow } from '../view/range.ts';
@@ -25,9 +25,10 @@ export function lineChart(input: LineChartInput): ChartSpec {
   // The legend's order follows the data; the chart's doesn't, so that a new highest line doesn't build it anew.
   const series = [...input.series].sort((a, b) => (a.series.key < b.series.key ? -1 : 1));
   const scales = new Set(series.map((s) => s.scale));
+  const thresholds = [...(panel.thresholds ?? []), ...reachedCeilings(panel, series)];
   const lines = series.map((one) => lineOptions(one, only, theme));
   return {
-    key: JSON.stringify([panel.id, theme.name, only ?? '', series.map((s) => [s.series.key, s.color])]),
+    key: JSON.stringify([panel.id, theme.name, only ?? '', thresholds, series.map((s) => [s.series.key, s.color])]),
     window,
     data: [frameTimes(frame), ...series.map((s) => withGaps(s.series.values))] as uPlot.AlignedData,
     options: {
@@ -37,7 +38,7 @@ export function lineChart(input: LineChartInput): ChartSpec {
       scales: { x: { time: true }, left: valueScale(panel), right: valueScale(panel) },
       axes: [timeAxis(theme), ...[...scales].map((scale) => scaleAxis(scale, input, scales.size > 1))],
       series: [{}, ...lines],
-      hooks: { draw: [(u) => drawThresholds(u, panel, theme)] },
+      hooks: { draw: [(u) => drawThresholds(u, thresholds, theme)] },
     },
   };
 }
@@ -145,8 +146,16 @@ function scaleAxis(scale: 'left' | 'right', input: LineChartInput, colored: bool
   };
 }
 
-function drawThresholds(u: uPlot, panel: Panel, theme: ChartTheme): void {
-  for (const { value, label } of panel.thresholds ?? []) {
+/** Where lines run along the end of what their query can tell: without a word, a plateau there would look like a value. */
+export function reachedCeilings(panel: Panel, series: readonly StyledSeries[]): PanelThreshold[] {
+  const reached = series
+    .filter(({ ceiling, series: one }) => ceiling !== undefined && one.values.includes(ceiling))
+    .map(({ ceiling }) => ceiling as number);
+  return [...new Set(reached)].map((value) => ({ value, label: `${formatValue(value, panel.unit)} or more` }));
+}
+
+function drawThresholds(u: uPlot, thresholds: readonly PanelThreshold[], theme: ChartTheme): void {
+  for (const { value, label } of thresholds) {
     const y = u.valToPos(value, 'left', true);
     if (y < u.bbox.top || y > u.bbox.top + u.bbox.height) continue;
     const { ctx } = u;

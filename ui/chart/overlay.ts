@@ -17,7 +17,8 @@ export function drawOverlay(u: uPlot, overlay: Overlay, theme: ChartTheme): void
     if (!inside(mark.seconds)) continue;
     const x = Math.round(u.valToPos(mark.seconds, 'x', true));
     ctx.fillStyle = theme.colors[mark.color];
-    ctx.fillRect(x - ratio, bbox.top + bbox.height + ratio, 2 * ratio, 4 * ratio);
+    // Taller for errors, which must be told from warnings without their colour.
+    ctx.fillRect(x - ratio, bbox.top + bbox.height + ratio, 2 * ratio, (mark.color === 'error' ? 8 : 4) * ratio);
   }
   if (overlay.momentSeconds !== undefined && inside(overlay.momentSeconds)) {
     const x = Math.round(u.valToPos(overlay.momentSeconds, 'x', true)) + 0.5;
