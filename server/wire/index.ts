@@ -1,13 +1,24 @@
-// Bytes ⇄ batches: remote write, Loki push and OTLP, and the compressions around them.
+// Bytes ⇄ batches: remote write and read, scrapes, Loki push and OTLP, and the compressions around them.
 // In: request bodies and columns. Out: batches of the model's nouns, encoded responses, `BarographError` with the path
 // and byte of what was wrong (`malformed` 400, `too_large` 413, `bad_labels` 400, `unsupported_encoding` 415).
 // Never: I/O, clocks, global state, trust in a claimed length, or content in an error.
 export { attributeText } from './attributes.ts';
+export { decodeScrape, type ScrapeProtocol, scrapeProtocolOf } from './exposition.ts';
+export {
+  type EncodedExposition,
+  type ExposedFamily,
+  type ExposedSeries,
+  encodeExposition,
+} from './exposition-encode.ts';
+export { goNumber, openMetricsNumber } from './exposition-number.ts';
+export type { ScrapeOptions } from './exposition-reader.ts';
 export * from './inflate.ts';
 export { DEFAULT_LOG_OPTIONS, type LogOptions } from './log-discovery.ts';
 export { type DetectedLevel, detectLevel } from './log-level.ts';
 export * from './loki-push.ts';
+export { type AcceptedType, type MediaType, parseAccept, parseMediaType } from './media-type.ts';
 export type { MetricPoints, MetricSeries, SeriesTemporality } from './metric-points.ts';
+export * from './name-escaping.ts';
 export * from './otlp-log-entries.ts';
 export { decodeOtlpLogs, decodeOtlpLogsJson, type OtlpLogRecord } from './otlp-logs.ts';
 export { decodeOtlpMetrics } from './otlp-metrics.ts';
@@ -33,4 +44,6 @@ export { encodeWriteRequest, type WriteRequestColumns } from './remote-write-enc
 export { decodeWriteRequestV2, type RefusedSeries, type WriteRequestV2Report } from './remote-write-v2.ts';
 export { encodeWriteRequestV2, WRITE_V2_CONTENT_TYPE, type WriteRequestV2Columns } from './remote-write-v2-encode.ts';
 export * from './rpc-status.ts';
+export { type LabelKeyKind, ScrapeBatch } from './scrape-batch.ts';
+export * from './scrape-negotiation.ts';
 export { parseSeriesLabels } from './series-labels.ts';

@@ -136,7 +136,7 @@ export function writeHistogramFields(writer: Writer, histogram: NativeHistogram,
 }
 
 /** Field `field` holds the spans, `field + 1` the deltas, `field + 2` the float counts. */
-function writeBuckets(
+export function writeBuckets(
   writer: Writer,
   field: number,
   indices: Int32Array,
@@ -168,7 +168,7 @@ function writeBuckets(
   writer.end(packed);
 }
 
-function writeDoubles(writer: Writer, field: number, values: Float64Array): void {
+export function writeDoubles(writer: Writer, field: number, values: Float64Array): void {
   const packed = writer.begin(field);
   for (const value of values) writer.rawDouble(value);
   writer.end(packed);
