@@ -30,6 +30,8 @@ export interface ChunkSource {
 
 /** Rows that cross to another thread in one message, at least (unless the result ends). */
 const ROWS_PER_MESSAGE = 32_768;
+/** Characters and bytes of one message's texts after which it is sent, however few rows it has. */
+const TEXT_PER_MESSAGE = 8 * 2 ** 20;
 
 /**
  * Reads of the thread that owns the database. DuckDB runs them on threads of its own; a stream needs a connection to
@@ -153,16 +155,19 @@ export function serveChunks(port: MessagePort, source: ChunkSource): void {
     try {
       let gathered: Rows[] = [];
       let count = 0;
+      let textSize = 0;
       for await (const rows of source.read(sql, ids, controller.signal)) {
         gathered.push(rows);
         count += rows.count;
-        if (count < ROWS_PER_MESSAGE) continue;
+        textSize += textSizeOf(rows);
+        if (count < ROWS_PER_MESSAGE && textSize < TEXT_PER_MESSAGE) continue;
         const wanted = new Promise<void>((resolve) => {
           entry.more = resolve;
         });
         postRows(port, id, joinRows(gathered), false);
         gathered = [];
         count = 0;
+        textSize = 0;
         await wanted;
         if (controller.signal.aborted) return;
       }
@@ -199,6 +204,13 @@ export function serveChunks(port: MessagePort, source: ChunkSource): void {
     if (message.kind === 'close') entry?.controller.abort();
     entry?.more();
   });
+}
+
+/** Characters of the texts of some rows, and bytes of their blobs. */
+function textSizeOf({ columns }: Rows): number {
+  let size = 0;
+  for (const column of columns) if (Array.isArray(column)) for (const item of column) size += item.length;
+  return size;
 }
 
 function postRows(port: MessagePort, id: number, rows: Rows | undefined, done: boolean): void {

@@ -1,4 +1,4 @@
-import type { Span } from '../../model/index.ts';
+import type { BarographError, Span } from '../../model/index.ts';
 import type { TraceReader } from '../../store/index.ts';
 import { cancelledError, limitError } from './errors.ts';
 import { compileTest } from './field.ts';
@@ -27,8 +27,8 @@ export function openScan(parts: Pick<Scan, 'startNs' | 'endNs' | 'limits' | 'sig
 }
 
 /**
- * Spans in the range that pass the plan's conditions, newest first, whether they match or not, with the parts that
- * the plan's seeds and its `spanParts` read.
+ * Spans in the range that pass the plan's conditions, newest first, whether they match or not, in batches (each span by
+ * itself would cost as much as what is done with it), with the plan's `spanParts`.
  * @throws BarographError `query_limit`, `cancelled`.
  */
 export async function* candidateSpans(
@@ -36,7 +36,7 @@ export async function* candidateSpans(
   scan: Scan,
   reader: TraceReader,
   endNs = scan.endNs,
-): AsyncGenerator<Span> {
+): AsyncGenerator<Span[]> {
   const { startNs, signal } = scan;
   const tests = plan.seeds.map(compileTest);
   if (signal?.aborted) throw cancelledError();
@@ -45,7 +45,8 @@ export async function* candidateSpans(
     if (signal?.aborted) throw cancelledError();
     scan.inspectedSpans += batch.length;
     checkSpans(scan);
-    for (const span of batch) if (tests.some((test) => test(span, undefined))) yield span;
+    const passing = batch.filter((span) => tests.some((test) => test(span, undefined)));
+    if (passing.length > 0) yield passing;
   }
 }
 
@@ -114,20 +115,23 @@ async function gatherCandidates(
   { ranks, endNs, count }: { ranks: Map<string, number>; endNs: bigint; count: number },
 ): Promise<Gathered> {
   const traceIds: string[] = [];
-  for await (const span of candidateSpans(plan, scan, reader, endNs)) {
-    if (ranks.has(span.traceId)) continue;
-    if (ranks.size >= scan.limits.candidates) {
-      const fix = 'use a shorter time range or a narrower filter';
-      const limit = scan.limits.candidates;
-      throw limitError('candidate traces of a TraceQL query', `more than ${limit}`, 'candidates', limit, fix);
+  for await (const batch of candidateSpans(plan, scan, reader, endNs)) {
+    for (const span of batch) {
+      if (ranks.has(span.traceId)) continue;
+      if (ranks.size >= scan.limits.candidates) throw tooManyCandidates(scan.limits.candidates);
+      ranks.set(span.traceId, ranks.size);
+      scan.inspectedTraces++;
+      traceIds.push(span.traceId);
+      // Other spans may start at the same nanosecond, so it is read again.
+      if (traceIds.length >= count) return { traceIds, nextEndNs: span.startNs + 1n };
     }
-    ranks.set(span.traceId, ranks.size);
-    scan.inspectedTraces++;
-    traceIds.push(span.traceId);
-    // Other spans may start at the same nanosecond, so it is read again.
-    if (traceIds.length >= count) return { traceIds, nextEndNs: span.startNs + 1n };
   }
   return { traceIds, nextEndNs: undefined };
+}
+
+function tooManyCandidates(limit: number): BarographError {
+  const fix = 'use a shorter time range or a narrower filter';
+  return limitError('candidate traces of a TraceQL query', `more than ${limit}`, 'candidates', limit, fix);
 }
 
 function checkSpans({ inspectedSpans, loadedSpans, limits }: Scan): void {

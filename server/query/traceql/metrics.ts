@@ -319,8 +319,8 @@ async function eachMatch(
     // The first filter is the plan's seed; what reads the spans has applied it.
     const others = filters.slice(1);
     const spanParts = [...new Set([...plan.spanParts, ...plan.traceParts])];
-    for await (const span of candidateSpans({ ...plan, spanParts }, scan, reader)) {
-      if (others.every((test) => test(span, undefined))) visit(span, undefined);
+    for await (const batch of candidateSpans({ ...plan, spanParts }, scan, reader)) {
+      for (const span of batch) if (others.every((test) => test(span, undefined))) visit(span, undefined);
     }
     return;
   }
