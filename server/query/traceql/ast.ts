@@ -74,7 +74,9 @@ export type FieldExpr =
       readonly left: FieldExpr;
       readonly right: FieldExpr;
       readonly at: number;
-    };
+    }
+  /** `cidr(field, "10.0.0.0/8", …)`: whether the field is an IP address in one of the networks. */
+  | { readonly kind: 'cidr'; readonly operand: FieldExpr; readonly networks: readonly string[]; readonly at: number };
 
 /**
  * How two sets of spans are related: `>` child, `>>` descendant, `<` parent, `<<` ancestor, `~` sibling; the result are

@@ -10,6 +10,7 @@ import type {
   TraceqlExpr,
 } from './ast.ts';
 import { assertNever } from './ast.ts';
+import { parseNetwork } from './cidr.ts';
 import { invalidQuery, positionAt } from './errors.ts';
 
 /** What an expression evaluates to; `any` is known only when a span is looked at. */
@@ -158,6 +159,7 @@ function readsSpan(expr: FieldExpr): boolean {
     case 'static':
       return false;
     case 'unary':
+    case 'cidr':
       return readsSpan(expr.operand);
     case 'binary':
       return readsSpan(expr.left) || readsSpan(expr.right);
@@ -184,6 +186,14 @@ function typeOf(expr: FieldExpr, fail: Fail): FieldType {
       const wanted = expr.op === '-' ? 'number' : 'bool';
       if (type !== wanted && type !== 'any') fail(expr.at, `${expr.op} of a ${type}`, `it takes a ${wanted}`);
       return wanted;
+    }
+    case 'cidr': {
+      const type = typeOf(expr.operand, fail);
+      if (type !== 'string' && type !== 'any') fail(expr.at, `cidr() of a ${type}`, 'give it an attribute with an address');
+      for (const network of expr.networks)
+        if (parseNetwork(network) === undefined)
+          fail(expr.at, `cidr() with ${JSON.stringify(network.slice(0, 60))}`, 'write a network as "10.0.0.0/8" or "fd00::/8"');
+      return 'bool';
     }
     case 'binary':
       return typeOfBinary(expr, fail);

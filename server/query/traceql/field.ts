@@ -2,6 +2,7 @@ import { type AttributeValue, compileRegex, type Span, type SpanKind, type SpanS
 import { calculate } from './arithmetic.ts';
 import type { ArithmeticOp, AttributeField, CompareOp, FieldExpr, Intrinsic, Static } from './ast.ts';
 import { assertNever } from './ast.ts';
+import { compileNetworks } from './cidr.ts';
 import { unsupportedQuery } from './errors.ts';
 import type { TraceView } from './trace-view.ts';
 
@@ -51,6 +52,11 @@ export function compileField(expr: FieldExpr): FieldReader {
     }
     case 'binary':
       return compileBinary(expr);
+    case 'cidr': {
+      const operand = compileField(expr.operand);
+      const contains = compileNetworks(expr.networks);
+      return (span, trace) => contains(operand(span, trace));
+    }
     default:
       return assertNever(expr);
   }
@@ -74,6 +80,7 @@ export function isLocal(expr: FieldExpr | undefined): boolean {
     case 'intrinsic':
       return !TRACE_INTRINSICS.has(expr.name);
     case 'unary':
+    case 'cidr':
       return isLocal(expr.operand);
     case 'binary':
       return asksForRoot(expr) !== undefined || (isLocal(expr.left) && isLocal(expr.right));

@@ -1,5 +1,5 @@
 import type { AttributeField, FieldExpr, FieldOp, Intrinsic, IntrinsicField, Static } from './ast.ts';
-import { type Cursor, descend, expect, isAt, peek, take, unexpected } from './cursor.ts';
+import { type Cursor, commaList, descend, expect, isAt, peek, take, unexpected } from './cursor.ts';
 
 /** Intrinsics by every spelling. */
 const INTRINSICS: Readonly<Record<string, Intrinsic>> = {
@@ -98,9 +98,24 @@ function parseOperand(cursor: Cursor): FieldExpr {
     const operand = descend(cursor, (c) => parseField(c, UNARY_STRENGTH));
     return { kind: 'unary', op: token.text as '-' | '!', operand, at: token.at };
   }
+  if (isAt(cursor, 'cidr') && isAt(cursor, '(', 1)) return parseCidr(cursor);
   const value = staticOf(cursor);
   if (value !== undefined) return { kind: 'static', value, at: token.at };
   return parseReference(cursor);
+}
+
+function parseCidr(cursor: Cursor): FieldExpr {
+  const { at } = take(cursor);
+  expect(cursor, '(');
+  const operand = parseField(cursor);
+  expect(cursor, ',');
+  const networks = commaList(cursor, (c) => {
+    const token = peek(c);
+    if (token.kind !== 'string') throw unexpected(c, 'a network in quotes, such as "10.0.0.0/8"');
+    return take(c).value as string;
+  });
+  expect(cursor, ')');
+  return { kind: 'cidr', operand, networks, at };
 }
 
 /** Takes a constant if one is at the cursor. */

@@ -262,6 +262,7 @@ function collectField(expr: FieldExpr, visit: Visit): void {
     case 'intrinsic':
       return visit(expr);
     case 'unary':
+    case 'cidr':
       return collectField(expr.operand, visit);
     case 'binary':
       collectField(expr.left, visit);

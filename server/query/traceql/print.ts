@@ -126,6 +126,8 @@ export function printField(expr: FieldExpr): string {
       return `${expr.op}${printInner(expr.operand)}`;
     case 'binary':
       return `${printInner(expr.left)} ${expr.op} ${printInner(expr.right)}`;
+    case 'cidr':
+      return `cidr(${[printField(expr.operand), ...expr.networks.map((network) => JSON.stringify(network))].join(', ')})`;
     default:
       return assertNever(expr);
   }
