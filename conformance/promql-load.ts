@@ -45,7 +45,7 @@ export class LoadedSeries {
  * The hints that Prometheus's storage gives: a histogram that continues the one before it says so; the first one and
  * one after a reset start a new piece of storage, about whose past nothing is known.
  */
-function withHints(points: [number, Point][]): [number, Point][] {
+export function withHints(points: [number, Point][]): [number, Point][] {
   let before: NativeHistogram | undefined;
   return points.map(([ms, point]) => {
     if (point.kind !== 'histogram') {

@@ -1,3 +1,6 @@
+import { CUSTOM_BUCKETS_SCHEMA, type NativeHistogram } from '../server/model/index.ts';
+import type { Point } from './promql-notation.ts';
+
 /** A source of random numbers from 0 (inclusive) to 1 (exclusive) that repeats for a seed. */
 export type Random = () => number;
 
@@ -12,44 +15,79 @@ export function seeded(seed: number): Random {
   };
 }
 
-/** Series of the random data: metric, labels and what kind of values it has. */
+/** Series of the random data: metric, labels and its points by time in milliseconds. */
 export interface RandomSeries {
   readonly metric: string;
   readonly labels: Readonly<Record<string, string>>;
-  readonly points: readonly { readonly ms: number; readonly value: number }[];
+  readonly points: [number, Point][];
 }
 
-/** Counters with resets and gaps, gauges with NaN and infinities, classic buckets, and infos for joins. */
+/** What the next sample of a series is. `undefined` for none at this time. */
+type Next = (ms: number) => Point | undefined;
+
+/**
+ * Counters with resets, gauges with NaN and infinities, classic and native histograms (exponential of several schemas,
+ * custom buckets, gauges, a series that turns from floats to histograms and back), series that replace each other, and
+ * infos for joins; all with gaps, of which some begin with a staleness marker.
+ */
 export function randomData(random: Random, endMs: number): RandomSeries[] {
   const out: RandomSeries[] = [];
-  const series = (metric: string, labels: Record<string, string>, next: (before: number) => number): void => {
-    const points: { ms: number; value: number }[] = [];
-    let value = 0;
+  const series = (metric: string, labels: Record<string, string>, next: Next): void => {
+    const points: [number, Point][] = [];
     let gapUntil = -1;
     const interval = random() < 0.8 ? 15_000 : 20_000;
-    // Whole seconds, because importers of text round milliseconds in their own ways.
+    // Whole seconds, because steps are compared by their time in seconds.
     const phase = Math.floor((random() * interval) / 1000) * 1000;
     for (let ms = phase; ms <= endMs; ms += interval) {
-      value = next(value);
-      if (random() < 0.02) gapUntil = ms + random() * 600_000;
-      if (ms >= gapUntil) points.push({ ms, value });
+      const point = next(ms);
+      if (ms >= gapUntil && random() < 0.02) {
+        gapUntil = ms + random() * 600_000;
+        if (random() < 0.5) points.push([ms, { kind: 'stale' }]);
+      } else if (ms >= gapUntil && point) points.push([ms, point]);
     }
     if (points.length > 0) out.push({ metric, labels, points });
   };
+  const float = (next: (before: number) => number): Next => {
+    let value = 0;
+    return () => ({ kind: 'float', value: (value = next(value)) });
+  };
   for (const job of ['a', 'b']) {
     for (const instance of ['1', '2', '3']) {
-      series('req_total', { job, instance }, (v) => (random() < 0.01 ? 0 : v + Math.floor(random() * 20)));
-      series('load', { job, instance }, () => gauge(random));
-      series('info_metric', { job, instance, version: `v${instance}` }, () => 1);
+      const labels = { job, instance };
+      series(
+        'req_total',
+        labels,
+        float((v) => (random() < 0.01 ? 0 : v + Math.floor(random() * 20))),
+      );
+      series(
+        'load',
+        labels,
+        float(() => gauge(random)),
+      );
+      series('info_metric', { ...labels, version: `v${instance}` }, () => ({ kind: 'float', value: 1 }));
+      // Of two versions one is there at a time, now this one and now that one.
+      const rollout = random() * endMs;
+      series('build', { ...labels, version: 'old' }, (ms) => (ms < rollout ? { kind: 'float', value: 1 } : undefined));
+      series('build', { ...labels, version: 'new' }, (ms) => (ms > rollout ? { kind: 'float', value: 2 } : undefined));
       const steps = ['0.1', '0.5', '1', '5', '+Inf'].map(() => ({ count: 0 }));
       for (const [i, le] of ['0.1', '0.5', '1', '5', '+Inf'].entries()) {
-        series('lat_bucket', { job, instance, le }, () => {
-          steps[i].count += (i + 1) * (random() < 0.5 ? 1 : 0);
-          return steps[i].count;
-        });
+        series(
+          'lat_bucket',
+          { ...labels, le },
+          float(() => (steps[i].count += (i + 1) * (random() < 0.5 ? 1 : 0))),
+        );
       }
+      series('nh', labels, histogramCounter(random, Math.floor(random() * 4) - 1));
+      series('nhc', labels, customCounter(random));
+      series('nhg', labels, (ms) => gaugeHistogram(random, ms));
     }
-    series('limit', { job }, () => Math.round(random() * 100));
+    series(
+      'limit',
+      { job },
+      float(() => Math.round(random() * 100)),
+    );
+    const [asHistogram, asFloat] = [histogramCounter(random, 1), float((v) => v + Math.floor(random() * 9))];
+    series('mix', { job }, (ms) => (Math.floor(ms / 1_700_000) % 2 === 0 ? asFloat(ms) : asHistogram(ms)));
   }
   return out;
 }
@@ -59,6 +97,101 @@ function gauge(random: Random): number {
   if (dice < 0.02) return Number.NaN;
   if (dice < 0.03) return Number.POSITIVE_INFINITY;
   return Math.round((random() - 0.5) * 2000) / 10;
+}
+
+/** Counts by bucket that only grow, but for resets. */
+function histogramCounter(random: Random, schema: number): Next {
+  // Both sides are populated from the start, since Prometheus's storage adds empty buckets that come later to samples
+  // before them, and whether a side has buckets decides where the zero bucket lies.
+  const start = (): Map<number, number> =>
+    new Map([
+      [0, 1],
+      [0.5, 1],
+    ]);
+  let counts = start();
+  // Far from zero after a reset as well: Prometheus 3.5 doesn't end extrapolation at the zero of a native histogram.
+  let zero = 9000;
+  let sum = 0;
+  return () => {
+    if (random() < 0.01) {
+      counts = start();
+      zero = 3000 + Math.floor(zero / 3);
+      sum = 0;
+    }
+    for (let k = Math.floor(random() * 4); k > 0; k--) {
+      const index = Math.floor(random() * 8) - 3;
+      // Negative observations are told from positive ones by an odd multiple of a half.
+      const key = random() < 0.2 ? index + 0.5 : index;
+      counts.set(key, (counts.get(key) ?? 0) + 1 + Math.floor(random() * 3));
+      sum += random() * 4;
+    }
+    if (random() < 0.2) zero++;
+    return histogramPoint(schema, counts, zero, sum, 'unknown');
+  };
+}
+
+function gaugeHistogram(random: Random, ms: number): Point {
+  const counts = new Map<number, number>([[0, 1]]);
+  for (let k = 1 + (ms % 3); k > 0; k--) counts.set(Math.floor(random() * 6) - 2, 1 + Math.floor(random() * 5));
+  return histogramPoint(0, counts, Math.floor(random() * 2), random() * 10, 'gauge');
+}
+
+function histogramPoint(
+  schema: number,
+  counts: ReadonlyMap<number, number>,
+  zeroCount: number,
+  sum: number,
+  counterResetHint: NativeHistogram['counterResetHint'],
+): Point {
+  const side = (isNegative: boolean): [Int32Array, Float64Array] => {
+    const entries = [...counts].filter(([key]) => Number.isInteger(key) !== isNegative).sort(([a], [b]) => a - b);
+    return [Int32Array.from(entries, ([key]) => Math.floor(key)), Float64Array.from(entries, ([, count]) => count)];
+  };
+  const [positiveIndices, positiveCounts] = side(false);
+  const [negativeIndices, negativeCounts] = side(true);
+  const count = [...counts.values()].reduce((all, one) => all + one, zeroCount);
+  const value: NativeHistogram = {
+    schema,
+    zeroThreshold: 0.001,
+    zeroCount,
+    count,
+    sum,
+    positiveIndices,
+    positiveCounts,
+    negativeIndices,
+    negativeCounts,
+    customValues: undefined,
+    counterResetHint,
+  };
+  return { kind: 'histogram', value, hintGiven: counterResetHint !== 'unknown' };
+}
+
+function customCounter(random: Random): Next {
+  const bounds = Float64Array.of(0.5, 1, 2, 5);
+  let counts = new Float64Array(5).fill(2000);
+  let sum = 0;
+  return () => {
+    if (random() < 0.01) {
+      counts = new Float64Array(5).fill(700 + Math.floor(counts[0] / 3));
+      sum = 0;
+    }
+    counts = counts.map((count) => count + (random() < 0.4 ? 1 : 0));
+    sum += random() * 3;
+    const value: NativeHistogram = {
+      schema: CUSTOM_BUCKETS_SCHEMA,
+      zeroThreshold: 0,
+      zeroCount: 0,
+      count: counts.reduce((all, one) => all + one, 0),
+      sum,
+      positiveIndices: Int32Array.from(counts.keys()),
+      positiveCounts: counts,
+      negativeIndices: new Int32Array(0),
+      negativeCounts: new Float64Array(0),
+      customValues: bounds,
+      counterResetHint: 'unknown',
+    };
+    return { kind: 'histogram', value, hintGiven: false };
+  };
 }
 
 /** A random query over the random data that has no known reason to be refused. */
@@ -79,7 +212,10 @@ class Grammar {
   }
 
   private selector(): string {
-    const metric = this.pick(['req_total', 'load', 'lat_bucket', 'info_metric', 'limit', 'nothing']);
+    const metric = this.pick([
+      ...['req_total', 'req_total', 'load', 'load', 'lat_bucket', 'info_metric', 'limit', 'nothing', 'build'],
+      ...['nh', 'nh', 'nhc', 'nhg', 'mix'],
+    ]);
     const matcher = this.pick(['', '', '{job="a"}', '{instance!="2"}', '{job=~"a|b",instance=~"[12]"}', '{job=""}']);
     return metric + matcher;
   }
@@ -117,7 +253,7 @@ class Grammar {
   vector(depth: number): string {
     if (depth === 0) return this.selector() + this.modifiers();
     const inner = depth - 1;
-    switch (Math.floor(this.random() * 14)) {
+    switch (Math.floor(this.random() * 18)) {
       case 0:
       case 1:
       case 2:
@@ -157,9 +293,51 @@ class Grammar {
         ]);
       case 11:
         return `-${this.vector(inner)}`;
+      case 12:
+      case 13:
+        return this.histograms(inner);
+      case 14:
+        return this.pick([
+          `sum by (job) (${this.vector(inner)})`,
+          `${this.pick(['topk', 'bottomk'])} by (job) (${this.pick(['1', '2', '4'])}, load${this.modifiers()})`,
+          // Which series are kept is arbitrary, how many is not.
+          `count(limitk ${this.grouping()} (2, ${this.selector()}))`,
+          `limit_ratio(${this.pick(['0.5', '-0.5', '0.1'])}, ${this.selector()})`,
+          `mad_over_time(${this.range(inner)})`,
+          `double_exponential_smoothing(${this.range(inner)}, 0.5, 0.3)`,
+          `sort_by_label(${this.vector(inner)}, "instance")`,
+          `absent_over_time(${this.range(inner)})`,
+        ]);
       default:
         return this.selector() + this.modifiers();
     }
+  }
+
+  /** Something of native histograms. */
+  private histograms(depth: number): string {
+    const selector = (): string => this.pick(['nh', 'nhc', 'nhg', 'mix', 'nh{job="a"}']);
+    const range = (): string => `${selector()}[${this.pick(['1m', '5m', '20m'])}]${this.modifiers()}`;
+    const vector = (): string =>
+      this.pick([
+        selector() + this.modifiers(),
+        `${this.pick(['rate', 'increase', 'delta', 'irate', 'idelta', 'sum_over_time', 'avg_over_time'])}(${range()})`,
+        `sum ${this.grouping()} (rate(${range()}))`,
+        `${this.pick(['sum', 'avg'])} ${this.grouping()} (${selector()})`,
+        `${selector()} * 2`,
+        `3 * ${selector()}`,
+        `${selector()} / ${this.pick(['4', '0', '-1'])}`,
+        `${selector()} ${this.pick(['+', '-', '==', '!='])} ${selector()}`,
+        `${this.pick(['rate', 'sum_over_time', 'last_over_time'])}((${selector()})[10m:1m])`,
+      ]);
+    return this.pick([
+      () => vector(),
+      () => `histogram_${this.pick(['count', 'sum', 'avg', 'stddev', 'stdvar'])}(${vector()})`,
+      () => `histogram_quantile(${this.pick(['0', '0.1', '0.5', '0.99', '1', '2'])}, ${vector()})`,
+      () => `histogram_fraction(${this.pick(['-1', '0', '0.2'])}, ${this.pick(['0.5', '3', 'Inf'])}, ${vector()})`,
+      () => `${this.pick(['changes', 'resets', 'count_over_time', 'present_over_time', 'max_over_time'])}(${range()})`,
+      () => `count ${this.grouping()} (${vector()})`,
+      () => `(${vector()}) ${this.pick(['and', 'or', 'unless', '+', '*', '=='])} (${this.vector(depth)})`,
+    ])();
   }
 
   private grouping(): string {
@@ -186,7 +364,7 @@ class Grammar {
   private binary(depth: number): string {
     const arithmetic = ['+', '-', '*', '/', '%', '^', '==', '!=', '>', '<', '>=', '<=', '> bool', '== bool'];
     const side = (): string => `(${this.vector(depth)})`;
-    switch (Math.floor(this.random() * 5)) {
+    switch (Math.floor(this.random() * 7)) {
       case 0:
         return `${side()} ${this.pick(arithmetic)} ${this.scalar(1)}`;
       case 1:
@@ -195,12 +373,15 @@ class Grammar {
         return `${side()} ${this.pick(['and', 'or', 'unless'])}${this.pick(['', ' on (job)', ' ignoring (le)'])} ${side()}`;
       case 3: {
         const match = this.pick([
+          ' on (job, instance) group_left (version)',
           ' on (job, instance) group_left ()',
           ' on (job) group_left ()',
           ' ignoring (le) group_right ()',
         ]);
         return `${side()} ${this.pick(arithmetic)}${match} ${side()}`;
       }
+      case 4:
+        return `${side()} * on (job, instance) group_left (version) ${this.pick(['build', 'info_metric'])}`;
       default:
         return `${side()} ${this.pick(arithmetic)}${this.pick(['', ' on (job, instance)', ' ignoring (instance)'])} ${side()}`;
     }

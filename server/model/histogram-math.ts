@@ -13,7 +13,10 @@ export function bucketBound(index: number, schema: number): number {
   return 2 ** (index * 2 ** -schema);
 }
 
-/** Every bucket in ascending order of value: negative, zero, positive. Empty zero buckets are left out. */
+/**
+ * Every bucket in ascending order of value: negative, zero, positive. As in Prometheus, the zero bucket is there only
+ * where its count is positive (a difference may make it negative or NaN), and buckets that reach into it end at it.
+ */
 export function bucketsOf(h: NativeHistogram): Bucket[] {
   const out: Bucket[] = [];
   if (h.schema === CUSTOM_BUCKETS_SCHEMA) {
@@ -27,14 +30,15 @@ export function bucketsOf(h: NativeHistogram): Bucket[] {
   }
   for (let i = h.negativeIndices.length - 1; i >= 0; i--) {
     const index = h.negativeIndices[i];
-    const [lower, upper] = [-bucketBound(index, h.schema), -bucketBound(index - 1, h.schema)];
+    const lower = -bucketBound(index, h.schema);
+    const upper = Math.min(-bucketBound(index - 1, h.schema), -h.zeroThreshold);
     out.push({ lower, upper, count: h.negativeCounts[i] });
   }
-  if (h.zeroCount !== 0) out.push({ lower: -h.zeroThreshold, upper: h.zeroThreshold, count: h.zeroCount });
+  if (h.zeroCount > 0) out.push({ lower: -h.zeroThreshold, upper: h.zeroThreshold, count: h.zeroCount });
   for (let i = 0; i < h.positiveIndices.length; i++) {
     const index = h.positiveIndices[i];
-    const [lower, upper] = [bucketBound(index - 1, h.schema), bucketBound(index, h.schema)];
-    out.push({ lower, upper, count: h.positiveCounts[i] });
+    const lower = Math.max(bucketBound(index - 1, h.schema), h.zeroThreshold);
+    out.push({ lower, upper: bucketBound(index, h.schema), count: h.positiveCounts[i] });
   }
   return out;
 }

@@ -165,14 +165,21 @@ function writeMetric(out: JsonBytes, labels: Labels): void {
   out.text('}');
 }
 
-/** Boundary rules: 0 open on the left, 1 open on the right, 2 open, 3 closed. Empty buckets are left out. */
+/** Empty buckets are left out. */
 function encodeHistogram(h: NativeHistogram): string {
   const buckets = bucketsOf(h)
     .filter((bucket) => bucket.count !== 0)
     .map(({ lower, upper, count }) => {
-      const rule = h.schema === CUSTOM_BUCKETS_SCHEMA ? 0 : lower < 0 && upper > 0 ? 3 : lower < 0 ? 1 : 0;
+      const rule = boundaryRule(h, lower, upper);
       return `[${rule},"${formatValue(lower)}","${formatValue(upper)}","${formatValue(count)}"]`;
     });
   const list = buckets.length > 0 ? `,"buckets":[${buckets.join(',')}]` : '';
   return `{"count":"${formatValue(h.count)}","sum":"${formatValue(h.sum)}"${list}}`;
+}
+
+/** Prometheus's numbers: 0 open on the left, 1 open on the right, 3 closed: the zero bucket and the lowest custom one. */
+function boundaryRule(h: NativeHistogram, lower: number, upper: number): 0 | 1 | 3 {
+  if (h.schema === CUSTOM_BUCKETS_SCHEMA) return lower === Number.NEGATIVE_INFINITY ? 3 : 0;
+  if (lower === -upper) return 3;
+  return lower < 0 ? 1 : 0;
 }

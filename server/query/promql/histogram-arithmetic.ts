@@ -290,8 +290,9 @@ export function printHistogram(h: NativeHistogram): string {
   for (const { lower, upper, count } of bucketsOf(h)) {
     if (count === 0) continue;
     const range = `${formatG(lower)},${formatG(upper)}`;
-    if (isCustom(h) || lower >= 0) parts.push(`(${range}]:${formatG(count)}`);
-    else if (upper > 0) parts.push(`[${range}]:${formatG(count)}`);
+    const isClosed = isCustom(h) ? lower === Number.NEGATIVE_INFINITY : lower === -upper;
+    if (!isClosed && (isCustom(h) || lower >= 0)) parts.push(`(${range}]:${formatG(count)}`);
+    else if (isClosed) parts.push(`[${range}]:${formatG(count)}`);
     else parts.push(`[${range}):${formatG(count)}`);
   }
   return `{${parts.join(', ')}}`;

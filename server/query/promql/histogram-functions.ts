@@ -115,7 +115,8 @@ function quantileReading(q: Float64Array, input: Input, argument: number): Readi
     classic: (buckets, step, metric) => {
       // Prometheus looks at the last bucket before it repairs the order.
       const complete = buckets.bounds[buckets.bounds.length - 1] === Number.POSITIVE_INFINITY;
-      if (complete && forceMonotonic(buckets) && !repaired.has(metric)) {
+      const isQuantile = q[step] >= 0 && q[step] <= 1;
+      if (complete && isQuantile && forceMonotonic(buckets) && !repaired.has(metric)) {
         repaired.add(metric);
         const message =
           'input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)';

@@ -68,11 +68,17 @@ function sortByValue(sign: 1 | -1): InstantFunction {
     return x === y ? 0 : sign * (x < y ? -1 : 1);
   };
   return ({ args, steps }) => {
-    const floats = vectorOf(args[0]).filter(
-      (series) => !series.histograms || series.histograms.some((h, i) => !h && series.has[i]),
-    );
+    const floats = vectorOf(args[0]).flatMap(onlyFloats);
     return { kind: 'vector', series: steps.count === 1 ? floats.sort(compare) : floats, sorted: true };
   };
+}
+
+/** A series without its histograms, or nothing where it has no floats. */
+function onlyFloats(series: VectorSeries): VectorSeries[] {
+  const { histograms } = series;
+  if (!histograms) return [series];
+  const has = series.has.map((present, i) => (histograms[i] ? 0 : present));
+  return has.includes(1) ? [{ ...series, has, histograms: undefined }] : [];
 }
 
 function sortByLabel(sign: 1 | -1): InstantFunction {

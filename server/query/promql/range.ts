@@ -66,6 +66,7 @@ export function rangeInto(
   const keepsName = KEEPS_NAME.has(name);
   let timestamps: Float64Array | undefined;
   let shared: SharedWindows = {};
+  let any = false;
   for (const { samples: series, dropName } of found) {
     context.tick(count + series.timestamps.length);
     const samples = withoutStale(series);
@@ -80,8 +81,9 @@ export function rangeInto(
     if (column.has.indexOf(1) < 0) continue;
     const named = keepsName ? { labels: series.labels, dropName } : dropped({ labels: series.labels }, context);
     sink(named.labels, named.dropName, column);
+    any = true;
   }
-  if (name === 'quantile_over_time') warnOfQuantiles(args[0], node, context);
+  if (name === 'quantile_over_time' && any) warnOfQuantiles(args[0], node, context);
 }
 
 function sameTimes(a: Float64Array, b: Float64Array): boolean {
