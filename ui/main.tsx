@@ -7,6 +7,7 @@ import './styles/tokens.css';
 import './styles/base.css';
 import './styles/bar.css';
 import './styles/pane.css';
+import './styles/messages.css';
 import './styles/moment.css';
 import './styles/trace.css';
 import { RequestQueue } from './api/requests.ts';

@@ -65,3 +65,19 @@ test.each([
   expect(error).toBeInstanceOf(RequestError);
   expect(error).toMatchObject({ message, status });
 });
+
+test('says since when the server doesn’t answer, and takes it back with any answer', async () => {
+  let up = false;
+  const queue = new RequestQueue(6, async () => {
+    if (!up) throw new TypeError('Failed to fetch');
+    return new Response('{"error":"no"}', { status: 500 });
+  });
+  const heard: boolean[] = [];
+  queue.subscribe(() => heard.push(queue.lostMs() !== undefined));
+  await expect(queue.get('/a')).rejects.toThrow('can’t be reached');
+  await expect(queue.get('/a')).rejects.toThrow('can’t be reached');
+  expect(queue.lostMs()).toBeGreaterThan(Date.now() - 5000);
+  up = true;
+  await expect(queue.get('/a')).rejects.toThrow('no');
+  expect(heard).toEqual([true, false]);
+});

@@ -33,6 +33,8 @@ export class RequestQueue {
   readonly #maxInFlight: number;
   readonly #fetch: Fetch;
   #open = 0;
+  #lostMs: number | undefined;
+  readonly #listeners = new Set<() => void>();
 
   /** `maxInFlight` is 6 unless told: what browsers open to one origin over HTTP/1.1. */
   constructor(maxInFlight = 6, fetchFunction: Fetch = (url, init) => fetch(url, init)) {
@@ -54,6 +56,21 @@ export class RequestQueue {
       flight.answer.then(landed, landed);
     }
     return this.#wait(url, flight, signal);
+  }
+
+  /** Since when no request has been answered, in milliseconds since the epoch; `undefined` while the server answers. */
+  readonly lostMs = (): number | undefined => this.#lostMs;
+
+  /** Tells whenever the server is lost or found again. */
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  #setLost(lost: boolean): void {
+    if (lost === (this.#lostMs !== undefined)) return;
+    this.#lostMs = lost ? Date.now() : undefined;
+    for (const listener of this.#listeners) listener();
   }
 
   #wait(url: string, flight: Flight, signal: AbortSignal | undefined): Promise<unknown> {
@@ -78,9 +95,12 @@ export class RequestQueue {
     this.#open++;
     try {
       if (signal.aborted) throw abortError();
-      return await readJson(await this.#fetch(url, { headers: { Accept: 'application/json' }, signal }));
+      const response = await this.#fetch(url, { headers: { Accept: 'application/json' }, signal });
+      this.#setLost(false);
+      return await readJson(response);
     } catch (error) {
       if (error instanceof RequestError || isAbort(error)) throw error;
+      this.#setLost(true);
       throw new RequestError('No answer: the server can’t be reached.', 0);
     } finally {
       this.#open--;

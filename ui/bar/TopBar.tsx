@@ -1,5 +1,6 @@
 import type { Pane } from '../../server/dashboards/index.ts';
-import { useServices, useView } from '../pane/services.ts';
+import { formatClock } from '../data/format.ts';
+import { useLost, useServices, useView } from '../pane/services.ts';
 import type { TimeWindow } from '../view/range.ts';
 import { FilterPicker } from './FilterPicker.tsx';
 import { HelpDialog } from './HelpDialog.tsx';
@@ -44,21 +45,7 @@ export function TopBar({ pane, window, live, held, help }: TopBarProps) {
         ) : null}
       </fieldset>
       <RangePicker window={window} />
-      <button
-        type="button"
-        className="button live"
-        aria-pressed={live}
-        data-held={held ? '' : undefined}
-        title={held ? 'Held while you point at a chart' : 'New data every 5 s (L)'}
-        onClick={() => {
-          if (view.range.kind === 'fixed') {
-            store.change({ range: { kind: 'last', spanSeconds: 3600 }, live: true }, true);
-          } else store.change({ live: !view.live });
-        }}
-      >
-        <span className="live-dot" aria-hidden="true" />
-        {held ? 'Held' : 'Live'}
-      </button>
+      <LiveButton live={live} held={held} />
       <button
         type="button"
         className="button quiet icon"
@@ -82,5 +69,37 @@ export function TopBar({ pane, window, live, held, help }: TopBarProps) {
       </button>
       {help.open ? <HelpDialog onClose={() => help.set(false)} /> : null}
     </header>
+  );
+}
+
+/** Whether the pane moves on with the clock; where the server doesn't answer, since when. */
+function LiveButton({ live, held }: { readonly live: boolean; readonly held: boolean }) {
+  const { view: store } = useServices();
+  const view = useView();
+  const lostMs = useLost();
+  return (
+    <>
+      {lostMs !== undefined ? (
+        <span className="lost" role="alert" title="What is shown is the last that was known; it is asked for again.">
+          No answer since {formatClock(lostMs)}
+        </span>
+      ) : null}
+      <button
+        type="button"
+        className="button live"
+        aria-pressed={live}
+        data-held={held ? '' : undefined}
+        data-lost={lostMs !== undefined ? '' : undefined}
+        title={held ? 'Held while you point at a chart' : 'New data every 5 s (L)'}
+        onClick={() => {
+          if (view.range.kind === 'fixed') {
+            store.change({ range: { kind: 'last', spanSeconds: 3600 }, live: true }, true);
+          } else store.change({ live: !view.live });
+        }}
+      >
+        <span className="live-dot" aria-hidden="true" />
+        {held ? 'Held' : 'Live'}
+      </button>
+    </>
   );
 }

@@ -6,7 +6,7 @@ import { buildHeatmap } from '../data/heatmap.ts';
 import { ColorRegistry, styleSeries } from '../data/series-style.ts';
 import { barHeight, eventMarks } from './events-chart.ts';
 import { columnQuantile, columnTotal, heatIndex, heatmapChart, rowSplits } from './heatmap-chart.ts';
-import { linearRange, lineChart, logRange, logTicks } from './line-chart.ts';
+import { linearRange, lineChart, logRange, logTicks, reachedCeilings } from './line-chart.ts';
 import { type ChartTheme, heatScale, stateColor } from './theme.ts';
 
 const theme: ChartTheme = {
@@ -118,6 +118,17 @@ describe('heatmapChart', () => {
     const scale = heatScale(['#000000', '#808080', '#ffffff']);
     expect([scale[0], scale[255]]).toEqual(['rgb(0 0 0)', 'rgb(255 255 255)']);
   });
+});
+
+test('a line that runs along the end of its buckets is said to, and the chart is built anew for it', () => {
+  const panel = panelOf('ttft');
+  const chart = (p99: number[]) => {
+    const { shown } = styleSeries(panel, frameFromAnswers([[], [], [series({}, p99)]], 0, 10, 10), new ColorRegistry());
+    return reachedCeilings(panel, shown).map(({ value, label }) => [value, label.replace(/\s/g, ' ')]);
+  };
+  expect(chart([1, 9.99])).toEqual([]);
+  expect(chart([1, 10])).toEqual([[10, '10.0 s or more']]);
+  expect(ttftChart([1, 1], [1, 10]).key).not.toBe(ttftChart([1, 1], [1, 9]).key);
 });
 
 test('marks of a lane: errors are drawn after warnings, and one event is seen', () => {

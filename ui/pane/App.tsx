@@ -6,18 +6,23 @@ import { MomentDrawer } from '../moment/MomentDrawer.tsx';
 import { TraceDrawer } from '../trace/TraceDrawer.tsx';
 import { alignWindow, chooseStepSeconds, resolveRange } from '../view/range.ts';
 import { EventLane, useLane } from './EventLane.tsx';
+import { FirstSteps } from './FirstSteps.tsx';
 import { PaneMessage } from './PanelMessage.tsx';
 import { PanelView } from './PanelView.tsx';
 import { useLoaded, usePointing, useServices, useView } from './services.ts';
 import { useClock } from './use-clock.ts';
 import { useFeed } from './use-feed.ts';
+import { useReconnect } from './use-reconnect.ts';
 import { useShortcuts } from './use-shortcuts.ts';
 import { useTheme } from './use-theme.ts';
+
+const PANE_URL = '/api/barograph/v1/pane';
 
 /** Fetches what the pane is made of, and draws it. */
 export function App() {
   const { queue } = useServices();
-  const pane = useLoaded('pane', async (signal) => (await queue.get('/api/barograph/v1/pane', signal)) as Pane);
+  const pane = useLoaded('pane', async (signal) => (await queue.get(PANE_URL, signal)) as Pane);
+  useReconnect(PANE_URL);
   const theme = useTheme(useView().theme);
   switch (pane.kind) {
     case 'loading':
@@ -65,6 +70,7 @@ function PaneView({ pane, theme }: PaneViewProps) {
     <div className="page">
       <TopBar pane={pane} window={window} live={live} held={held && live} help={help} />
       <EventLane panel={pane.lane} state={lane.state} retry={lane.retry} marks={marks} {...shared} />
+      {Object.keys(view.filters).length === 0 ? <FirstSteps /> : null}
       <main ref={main} className="pane" aria-label={pane.title}>
         {pane.rows.map((row) => (
           <section key={row.id} className="row" aria-labelledby={`row-${row.id}`}>

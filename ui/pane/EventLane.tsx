@@ -8,7 +8,8 @@ import { type Frame, frameIndex } from '../data/frame.ts';
 import { type ColorRegistry, styleSeries } from '../data/series-style.ts';
 import type { TimeWindow } from '../view/range.ts';
 import type { FeedRequest, FeedState } from './feed.ts';
-import { useCursor, useServices } from './services.ts';
+import { Mark } from './Mark.tsx';
+import { useCursor, useServices, useView } from './services.ts';
 import { useChartActions } from './use-chart-actions.ts';
 
 const NO_MARKS: readonly EventMark[] = [];
@@ -35,7 +36,10 @@ interface EventLaneProps {
 /** The lane above all panels: the time axis of the whole pane with what engines and drivers warned of. */
 export function EventLane({ panel, state, retry, marks, window, request, theme, overlay }: EventLaneProps) {
   const { cursor } = useServices();
+  const { filters } = useView();
   const actions = useChartActions(panel.id);
+  // A driver knows no customer and a kernel no model: hiding their lines would hide causes.
+  const wider = Object.keys(filters).filter((label) => (filters[label] ?? []).length > 0);
   const { fromSeconds, toSeconds } = window;
   const { momentSeconds } = overlay;
   const frame = useLaneFrame(state, request);
@@ -47,7 +51,16 @@ export function EventLane({ panel, state, retry, marks, window, request, theme, 
   return (
     <section className="lane" data-state={state.kind} aria-label={panel.title}>
       <h2 className="lane-title" title={panel.description}>
-        {panel.title}
+        <span className="lane-name">
+          {panel.title}
+          {wider.length > 0 ? (
+            <Mark
+              text="wider"
+              soft
+              notes={wider.map((label) => `lines that don’t name their ${label} are counted too`)}
+            />
+          ) : null}
+        </span>
         <LaneCount frame={frame} marks={marks} state={state} retry={retry} />
       </h2>
       <Chart spec={spec} overlay={lane} cursor={cursor} theme={theme} label={panel.title} {...actions} />

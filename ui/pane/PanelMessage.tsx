@@ -40,9 +40,6 @@ export function PanelEmpty({ panel }: { readonly panel: Panel }) {
             ))}
           </p>
           <p>comes from {panel.source.sender}.</p>
-          <p className="note">
-            OTLP <code>:4317</code> <code>:4318</code> · remote write and Loki push <code>{location.host}</code>
-          </p>
         </>
       )}
     </div>

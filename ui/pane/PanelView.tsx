@@ -32,7 +32,8 @@ export function PanelView({ panel, window, request, theme, overlay }: PanelViewP
   const { state, retry } = useFeed(panel, request);
   const { filters } = useView();
   const frame = state.kind === 'loading' ? undefined : state.frame;
-  const failed = state.kind === 'failed' ? state.message : undefined;
+  // With a frame of the same queries at hand, an old answer that says so is worth more than none.
+  const failed = state.kind === 'failed' && !frame ? state.message : undefined;
   const empty = state.kind === 'ready' && isEmptyFrame(state.frame);
   return (
     <article className="panel" data-panel={panel.id} data-state={failed ? 'failed' : empty ? 'empty' : state.kind}>
@@ -40,7 +41,7 @@ export function PanelView({ panel, window, request, theme, overlay }: PanelViewP
         <h3 className="panel-title" title={panel.description}>
           {panel.title}
         </h3>
-        <PanelCorner panel={panel} state={state} filters={filters} />
+        <PanelCorner panel={panel} state={state} filters={filters} retry={retry} />
       </header>
       <p className="visually-hidden">{panel.description}</p>
       {state.kind === 'loading' ? <PanelSkeleton /> : null}

@@ -74,3 +74,19 @@ test('a failure says why, keeps the frame, and can be tried again', async () => 
   await settle();
   expect(feed.get()).toMatchObject({ kind: 'ready', frame: { startSeconds: 15 } });
 });
+
+test('a failure doesn’t show the frame of other queries, and what failed stays in sight until the next answer', async () => {
+  const { queue, fail } = clockServer();
+  const feed = new PanelFeed(queue, panel);
+  feed.request(request(0, 900));
+  await settle();
+  fail(true);
+  feed.request(request(0, 900, { region: ['eu-1'] }));
+  await settle();
+  expect(feed.get()).toMatchObject({ kind: 'failed', frame: undefined });
+  feed.request(request(15, 915, { region: ['eu-1'] }));
+  expect(feed.get().kind).toBe('failed');
+  await settle();
+  feed.retry();
+  expect(feed.get().kind).toBe('loading');
+});

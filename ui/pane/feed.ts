@@ -23,6 +23,7 @@ export type FeedState =
       readonly warnings: readonly string[];
       readonly refreshing: boolean;
     }
+  /** The frame is the last one of the same queries, if there was one: older than what was asked for, and not of others. */
   | { readonly kind: 'failed'; readonly message: string; readonly frame: Frame | undefined };
 
 /** Late samples change the newest moments, so this many seconds are asked for again on every tick. */
@@ -62,7 +63,9 @@ export class PanelFeed {
 
   /** Asks again after a failure. */
   readonly retry = (): void => {
-    if (this.#asked) void this.#load(this.#asked);
+    if (!this.#asked) return;
+    if (this.#state.kind === 'failed' && !this.#state.frame) this.#set({ kind: 'loading' });
+    void this.#load(this.#asked);
   };
 
   /** Aborts what is under way; a later `request` starts anew. */
@@ -94,7 +97,7 @@ export class PanelFeed {
     } catch (error) {
       if (isAbort(error)) return;
       const message = error instanceof RequestError ? error.message : `BUG: ${String(error)}`;
-      this.#set({ kind: 'failed', message, frame: this.#kept?.frame });
+      this.#set({ kind: 'failed', message, frame: kept?.frame });
     }
   }
 
@@ -107,10 +110,9 @@ export class PanelFeed {
     });
   }
 
-  /** Keeps the old frame in sight while a new one is fetched: nothing flickers, and a stale frame is marked as such. */
+  /** What is in sight stays there while a newer frame is fetched: nothing flickers, and a stale frame is marked as such. */
   #announce(): void {
     if (this.#state.kind === 'ready') this.#set({ ...this.#state, refreshing: true });
-    else if (this.#state.kind === 'failed') this.#set({ kind: 'loading' });
   }
 
   #accept(

@@ -38,6 +38,12 @@ export function usePointing(): boolean {
   return useSyncExternalStore(cursor.subscribe, () => cursor.get().pointing);
 }
 
+/** Since when the server hasn't answered, in milliseconds since the epoch; `undefined` while it does. */
+export function useLost(): number | undefined {
+  const { queue } = useServices();
+  return useSyncExternalStore(queue.subscribe, queue.lostMs);
+}
+
 /** Something that is fetched. */
 export type Loaded<T> =
   | { readonly kind: 'loading' }
