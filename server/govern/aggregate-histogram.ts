@@ -35,9 +35,12 @@ export class HistogramAggregator {
   private readonly totals = new Map<number, NativeHistogram>();
   private readonly waiting = new Map<number, HistogramPoint[]>();
   private readonly maxInputs: number;
+  private readonly timeOf: (output: number, timestampMs: number) => number;
 
-  constructor(maxInputs: number) {
+  /** @param timeOf the time of an output's point that a change at a time belongs to, milliseconds since the epoch. */
+  constructor(maxInputs: number, timeOf: (output: number, timestampMs: number) => number) {
     this.maxInputs = maxInputs;
+    this.timeOf = timeOf;
   }
 
   /** Takes in one histogram; `asCounter` says that only increases count. */
@@ -84,11 +87,17 @@ export class HistogramAggregator {
     else this.unusable++;
   }
 
-  /** Emits one total a point, ascending in time per output. */
-  drain(emit: (output: number, timestampMs: number, histogram: NativeHistogram) => void): void {
+  /** Emits one total a point that is due, ascending in time per output; the others stay. */
+  drain(
+    emit: (output: number, timestampMs: number, histogram: NativeHistogram) => void,
+    isDue: (output: number, pointMs: number) => boolean,
+  ): void {
     for (const [output, points] of this.waiting) {
       let total = this.totals.get(output);
+      let due = 0;
       for (const point of points) {
+        if (!isDue(output, point.timestampMs)) break;
+        due++;
         const sum = total ? addHistograms(total, point.change) : point.change;
         if (!sum) {
           this.incompatible++;
@@ -98,8 +107,9 @@ export class HistogramAggregator {
         emit(output, point.timestampMs, total);
       }
       if (total) this.totals.set(output, total);
+      if (due === points.length) this.waiting.delete(output);
+      else if (due > 0) points.splice(0, due);
     }
-    this.waiting.clear();
   }
 
   lastOf(slot: number): KnownHistogram | undefined {
@@ -131,7 +141,8 @@ export class HistogramAggregator {
     this.evicted++;
   }
 
-  private apply(output: number, timestampMs: number, change: NativeHistogram): void {
+  private apply(output: number, receivedMs: number, change: NativeHistogram): void {
+    const timestampMs = this.timeOf(output, receivedMs);
     let points = this.waiting.get(output);
     if (!points) {
       points = [];

@@ -2,8 +2,8 @@ import type { NativeHistogram } from '../model/index.ts';
 import { HistogramAggregator } from './aggregate-histogram.ts';
 import { InputTable, SEEN } from './input-table.ts';
 import { LivingInputs } from './living-inputs.ts';
-import { grown, PointQueue } from './point-queue.ts';
-import { type AggregationRule, AVG, COUNTER, LAST, MAX, ruleCode, SUM } from './rule.ts';
+import { OutputTable } from './output-table.ts';
+import { type AggregationRule, AVG, COUNTER, LAST, MAX, SUM } from './rule.ts';
 
 /** Bounds of an aggregator. */
 export interface AggregatorLimits {
@@ -24,6 +24,8 @@ export interface AggregatorStats {
   readonly evicted: number;
   /** Times that a counter began anew. */
   readonly resets: number;
+  /** Changes that came after the sample of their time had been emitted, one an output and timestamp; they correct it. */
+  readonly late: number;
   /** Samples older than the last one of their input, which were left out. */
   readonly outOfOrder: number;
   /** Infinite or negative values and increases, which were left out. */
@@ -34,7 +36,6 @@ export interface AggregatorStats {
 
 /** An input of a gauge counts until it was silent for this long, as a series does in an instant query. */
 const GAUGE_STALE_MS = 300_000;
-const MAX_POINTS = 1 << 20;
 
 /**
  * Adds up series that became equal, so that removing a label keeps totals exact: the increases of an output over any
@@ -48,16 +49,8 @@ export class Aggregator {
   private readonly inputs: InputTable;
   private readonly living: LivingInputs;
   private readonly histograms: HistogramAggregator;
-  private readonly points = new PointQueue(MAX_POINTS);
-  private waiting: number[] = [];
+  private readonly outputs: OutputTable;
   private readonly indexBySeries = new Map<number, number>();
-  private count = 0;
-  private seriesIds = new Float64Array(64);
-  private rules = new Uint8Array(64);
-  /** As of the last drained point: of counters the total, of gauges the sum, maximum or last value. */
-  private drainedValue = new Float64Array(64);
-  private drainedAlive = new Int32Array(64);
-  private emittedMs = new Float64Array(64);
   private resets = 0;
   private outOfOrder = 0;
   private unusable = 0;
@@ -66,15 +59,17 @@ export class Aggregator {
     const { maxInputs, maxHistogramInputs } = { ...DEFAULT_AGGREGATOR_LIMITS, ...limits };
     this.inputs = new InputTable(maxInputs, (slot) => this.forget(slot));
     this.living = new LivingInputs(this.inputs);
-    this.histograms = new HistogramAggregator(maxHistogramInputs);
+    this.outputs = new OutputTable(this.living);
+    this.histograms = new HistogramAggregator(maxHistogramInputs, (output, ms) => this.outputs.timeOf(output, ms));
   }
 
   get stats(): AggregatorStats {
     return {
       inputs: this.inputs.size,
-      outputs: this.count,
+      outputs: this.outputs.count,
       evicted: this.inputs.evicted + this.histograms.evicted,
       resets: this.resets + this.histograms.resets,
+      late: this.outputs.late,
       outOfOrder: this.outOfOrder + this.histograms.outOfOrder,
       unusable: this.unusable + this.histograms.unusable,
       incompatible: this.histograms.incompatible,
@@ -82,21 +77,22 @@ export class Aggregator {
   }
 
   /**
-   * The index of the output that writes to a series; the same for the same series, whose first rule stays.
+   * The index of the output that writes to a series; the same for the same series, whose first rule and resolution stay.
    * @param restored the series' last stored sample: a counter goes on from it, and nothing is emitted before it.
+   * @param resolutionMs 0 for a sample a timestamp; else one at the end of each aligned interval of so many milliseconds
+   *   in which something changed. The sample at a time t says what held up to t, t included: the difference of two samples
+   *   is what the inputs increased between their times, and a gauge is joined of what its inputs said last by then.
    */
-  output(seriesId: number, rule: AggregationRule, restored?: { value: number; timestampMs: number }): number {
+  output(
+    seriesId: number,
+    rule: AggregationRule,
+    restored?: { value: number; timestampMs: number },
+    resolutionMs = 0,
+  ): number {
     const known = this.indexBySeries.get(seriesId);
     if (known !== undefined) return known;
-    const output = this.count++;
-    if (output === this.seriesIds.length) this.growOutputs();
-    this.points.reserveOutputs(this.count);
-    this.living.reserveOutputs(this.count);
+    const output = this.outputs.add(seriesId, rule, resolutionMs, restored);
     this.indexBySeries.set(seriesId, output);
-    this.seriesIds[output] = seriesId;
-    this.rules[output] = ruleCode(rule);
-    this.emittedMs[output] = restored?.timestampMs ?? Number.NEGATIVE_INFINITY;
-    if (rule === 'counter' && restored && Number.isFinite(restored.value)) this.drainedValue[output] = restored.value;
     return output;
   }
 
@@ -134,7 +130,7 @@ export class Aggregator {
   add(slot: number, timestampMs: number, value: number, startMs: number): void {
     const inputs = this.inputs;
     const output = inputs.output[slot];
-    if (this.rules[output] !== COUNTER) {
+    if (this.outputs.rules[output] !== COUNTER) {
       this.addGauge(slot, output, timestampMs, value);
       return;
     }
@@ -160,9 +156,7 @@ export class Aggregator {
     inputs.time[slot] = timestampMs;
     if (startMs > 0) inputs.start[slot] = startMs;
     inputs.markChanged(slot);
-    // The point comes first, because making one may replace the arrays.
-    const point = this.pointAt(output, timestampMs);
-    this.points.amount[point] += increase;
+    this.outputs.addAmount(output, timestampMs, increase);
   }
 
   /** Takes in an increase that the sender computed itself. Only for outputs with the rule `counter`. */
@@ -171,14 +165,13 @@ export class Aggregator {
       if (!Number.isNaN(delta)) this.unusable++;
       return;
     }
-    const point = this.pointAt(output, timestampMs);
-    this.points.amount[point] += delta;
+    this.outputs.addAmount(output, timestampMs, delta);
   }
 
   /** Takes in one native histogram: increases for the rule `counter`, else the sum of the inputs' last ones. */
   addHistogram(slot: number, timestampMs: number, histogram: NativeHistogram, startMs: number): void {
     const output = this.inputs.output[slot];
-    const asCounter = this.rules[output] === COUNTER && histogram.counterResetHint !== 'gauge';
+    const asCounter = this.outputs.rules[output] === COUNTER && histogram.counterResetHint !== 'gauge';
     this.histograms.add(slot, output, timestampMs, histogram, startMs, asCounter);
     this.inputs.markChanged(slot);
   }
@@ -190,22 +183,31 @@ export class Aggregator {
 
   /**
    * Emits what waits: per output ascending in time, one sample a timestamp. A change that came too late for an emitted
-   * timestamp is emitted at the latest emitted one of its output, so the last sample of a timestamp is the right one.
-   * A value of NaN is a staleness marker: no input of the gauge is alive.
+   * timestamp is emitted at the latest emitted one of its output, so the last sample of a timestamp is the right one;
+   * `late` counts them. A value of NaN is a staleness marker: no input of the gauge is alive.
+   *
+   * @param closedMs the time up to which intervals are over, milliseconds since the epoch, usually the clock's. Of outputs
+   *   with a resolution what belongs to later intervals stays, and what came late waits for the end of the running one.
+   *   Without it everything is emitted, for the last drain before a stop: the running interval's sample stands at its end,
+   *   a little ahead of the clock, and is completed at that time by the next process.
    */
   drain(
     emit: (seriesId: number, timestampMs: number, value: number) => void,
     emitHistogram: (seriesId: number, timestampMs: number, histogram: NativeHistogram) => void,
+    closedMs = Number.POSITIVE_INFINITY,
   ): void {
-    const waiting = this.waiting;
-    this.waiting = [];
-    for (const output of waiting) this.drainOutput(output, emit);
-    this.points.reset();
-    this.histograms.drain((output, timestampMs, histogram) => {
-      const at = Math.max(timestampMs, this.emittedMs[output]);
-      this.emittedMs[output] = at;
-      emitHistogram(this.seriesIds[output], at, histogram);
-    });
+    const { outputs } = this;
+    const untilMs = outputs.beginDrain(closedMs);
+    outputs.drain(emit, untilMs);
+    this.histograms.drain(
+      (output, timestampMs, histogram) => {
+        const at = Math.max(timestampMs, outputs.emittedMs[output]);
+        if (timestampMs <= outputs.emittedMs[output]) outputs.late++;
+        outputs.emittedMs[output] = at;
+        emitHistogram(outputs.seriesIds[output], at, histogram);
+      },
+      (output, pointMs) => outputs.isDue(output, pointMs, untilMs),
+    );
   }
 
   /**
@@ -232,7 +234,7 @@ export class Aggregator {
   ): void {
     const inputs = this.inputs;
     inputs.takeChanged((slot, hi, lo) => {
-      const seriesId = this.seriesIds[inputs.output[slot]];
+      const seriesId = this.outputs.seriesIds[inputs.output[slot]];
       if (inputs.flags[slot] & SEEN) emit(seriesId, hi, lo, inputs.last[slot], inputs.start[slot], inputs.time[slot]);
       const known = this.histograms.lastOf(slot);
       if (known) emitHistogram?.(seriesId, hi, lo, known.histogram, known.startMs, known.timestampMs);
@@ -247,7 +249,7 @@ export class Aggregator {
   /** Gives a counter's slot its last value without counting it; gauges come back with their next sample. */
   restoreSlotLast(slot: number, value: number, timestampMs: number, startMs = 0): void {
     const inputs = this.inputs;
-    if (this.rules[inputs.output[slot]] !== COUNTER || !(value >= 0)) return;
+    if (this.outputs.rules[inputs.output[slot]] !== COUNTER || !(value >= 0)) return;
     inputs.flags[slot] |= SEEN;
     inputs.last[slot] = value;
     inputs.time[slot] = timestampMs;
@@ -262,162 +264,101 @@ export class Aggregator {
   /** Gives an output the histogram that it goes on from. */
   restoreOutputHistogram(output: number, histogram: NativeHistogram, timestampMs: number): void {
     this.histograms.restoreOutput(output, histogram);
-    this.emittedMs[output] = Math.max(this.emittedMs[output], timestampMs);
+    const { emittedMs } = this.outputs;
+    emittedMs[output] = Math.max(emittedMs[output], timestampMs);
   }
 
   private addGauge(slot: number, output: number, timestampMs: number, value: number): void {
-    const inputs = this.inputs;
+    const { inputs, outputs } = this;
     const seen = (inputs.flags[slot] & SEEN) !== 0;
     if (seen && timestampMs < inputs.time[slot]) {
       this.outOfOrder++;
       return;
     }
-    const isLatest = this.beginPoint(output, timestampMs);
+    const pointMs = outputs.timeOf(output, timestampMs);
+    const isLatest = this.beginPoint(output, pointMs);
     // The beginning may have ended this very input, where it was silent for too long.
-    const living = (inputs.flags[slot] & SEEN) !== 0;
+    const lived = (inputs.flags[slot] & SEEN) !== 0;
     if (!Number.isFinite(value)) {
       // A value that can't be read is absent, never 0, so it ends its input as a staleness marker does.
       if (!Number.isNaN(value)) this.unusable++;
-      if (living) this.endInput(slot, output, timestampMs, isLatest);
+      if (lived) this.endInput(slot, output, pointMs, isLatest);
       return;
     }
-    const old = living ? inputs.last[slot] : 0;
-    this.living.see(slot, output, !living);
+    const old = lived ? inputs.last[slot] : 0;
+    this.living.see(slot, output, !lived);
     inputs.flags[slot] |= SEEN;
     inputs.last[slot] = value;
     inputs.time[slot] = timestampMs;
     inputs.markChanged(slot);
-    const point = this.pointAt(output, timestampMs);
-    if (!living) this.points.alive[point]++;
-    this.applyChange(output, point, timestampMs, isLatest, old, value, living);
-  }
-
-  /** Brings a gauge's current value and its point up to date with one input's change. */
-  private applyChange(
-    output: number,
-    point: number,
-    timestampMs: number,
-    isLatest: boolean,
-    old: number,
-    value: number,
-    lived: boolean,
-  ): void {
-    const { living, points } = this;
-    switch (this.rules[output]) {
+    const point = outputs.pointAt(output, pointMs);
+    const points = outputs.queueOf(output);
+    if (!lived) points.alive[point]++;
+    switch (outputs.rules[output]) {
       case SUM:
       case AVG:
-        living.addChange(output, value - old);
+        this.living.addChange(output, value - old);
         points.amount[point] += value - old;
         return;
       case MAX:
-        living.raise(output, value, old, lived);
+        this.living.raise(output, value, old, lived);
         // An earlier point knows only what was reported for its own time.
-        if (isLatest) points.amount[point] = living.current[output];
+        if (isLatest) points.amount[point] = this.living.current[output];
         else if (value > points.amount[point]) points.amount[point] = value;
         return;
       case LAST:
-        if (living.show(output, value, timestampMs)) points.amount[points.tail[output]] = value;
-        // A time that was emitted already has a newer value.
-        if (timestampMs > this.emittedMs[output]) points.amount[point] = value;
+        if (this.living.show(output, value, timestampMs)) points.amount[points.tail[output]] = value;
+        // What is older than the last value counts for an earlier time only, unless that was emitted already.
+        else if (isLatest || pointMs <= outputs.emittedMs[output]) return;
+        points.amount[point] = value;
         return;
     }
   }
 
   /** Opens the point of a gauge at a time: settles the one before it and ends silent inputs. Says if it is the latest. */
-  private beginPoint(output: number, timestampMs: number): boolean {
-    const tail = this.points.tail[output];
-    if (tail >= 0 && timestampMs <= this.points.time[tail]) return timestampMs === this.points.time[tail];
-    this.settle(output, tail);
-    const { living, inputs } = this;
+  private beginPoint(output: number, pointMs: number): boolean {
+    const { living, inputs, outputs } = this;
+    const points = outputs.queueOf(output);
+    const tail = points.tail[output];
+    if (tail >= 0 && pointMs <= points.time[tail]) return pointMs === points.time[tail];
+    outputs.settle(output);
     for (let slot = living.oldest[output]; slot >= 0; slot = living.oldest[output]) {
-      if (inputs.time[slot] >= timestampMs - GAUGE_STALE_MS) break;
-      this.endInput(slot, output, timestampMs, true);
+      if (inputs.time[slot] >= pointMs - GAUGE_STALE_MS) break;
+      this.endInput(slot, output, pointMs, true);
     }
     return true;
   }
 
-  /** A maximum whose highest input fell or left is looked for afresh, once a point. */
-  private settle(output: number, tail: number): void {
-    if (this.rules[output] !== MAX || !this.living.settleMax(output)) return;
-    if (tail >= 0) this.points.amount[tail] = this.living.current[output];
-  }
-
-  private endInput(slot: number, output: number, timestampMs: number, isLatest: boolean): void {
+  private endInput(slot: number, output: number, pointMs: number, isLatest: boolean): void {
     this.takeOut(slot, output);
-    const point = this.pointAt(output, timestampMs);
-    this.points.alive[point] -= 1;
-    const rule = this.rules[output];
-    if (rule === SUM || rule === AVG) this.points.amount[point] -= this.inputs.last[slot];
-    else if (isLatest) this.points.amount[point] = this.living.current[output];
+    const { outputs } = this;
+    const point = outputs.pointAt(output, pointMs);
+    const points = outputs.queueOf(output);
+    points.alive[point] -= 1;
+    const rule = outputs.rules[output];
+    if (rule === SUM || rule === AVG) points.amount[point] -= this.inputs.last[slot];
+    else if (isLatest) points.amount[point] = this.living.current[output];
   }
 
   /** Removes an input from its gauge without a sample; the next one shows it. */
   private forget(slot: number): void {
-    const inputs = this.inputs;
+    const { inputs, outputs } = this;
     const output = inputs.output[slot];
     this.histograms.forget(slot, output);
-    if ((inputs.flags[slot] & SEEN) === 0 || this.rules[output] === COUNTER) return;
+    if ((inputs.flags[slot] & SEEN) === 0 || outputs.rules[output] === COUNTER) return;
     this.takeOut(slot, output);
-    const tail = this.points.tail[output];
-    if (tail >= 0) this.points.alive[tail] -= 1;
-    else this.drainedAlive[output] -= 1;
-    if (this.rules[output] === SUM || this.rules[output] === AVG) {
-      if (tail >= 0) this.points.amount[tail] -= inputs.last[slot];
-      else this.drainedValue[output] -= inputs.last[slot];
+    const points = outputs.queueOf(output);
+    const tail = points.tail[output];
+    if (tail >= 0) points.alive[tail] -= 1;
+    else outputs.drainedAlive[output] -= 1;
+    if (outputs.rules[output] === SUM || outputs.rules[output] === AVG) {
+      if (tail >= 0) points.amount[tail] -= inputs.last[slot];
+      else outputs.drainedValue[output] -= inputs.last[slot];
     }
   }
 
   private takeOut(slot: number, output: number): void {
     this.inputs.flags[slot] &= ~SEEN;
-    this.living.leave(slot, output, this.rules[output]);
+    this.living.leave(slot, output, this.outputs.rules[output]);
   }
-
-  private pointAt(output: number, timestampMs: number): number {
-    const points = this.points;
-    if (points.tail[output] < 0) this.waiting.push(output);
-    const used = points.used;
-    const point = points.at(output, timestampMs);
-    if (points.used !== used && (this.rules[output] === MAX || this.rules[output] === LAST)) {
-      // These points hold values rather than changes, so a new one starts with the value before it.
-      const before = points.insertedAfter;
-      points.amount[point] = before >= 0 ? points.amount[before] : this.drainedValue[output];
-    }
-    return point;
-  }
-
-  private drainOutput(output: number, emit: (seriesId: number, timestampMs: number, value: number) => void): void {
-    const points = this.points;
-    const rule = this.rules[output];
-    this.settle(output, points.tail[output]);
-    let value = this.drainedValue[output];
-    let alive = this.drainedAlive[output];
-    for (let point = points.head[output]; point >= 0; point = points.next[point]) {
-      alive += points.alive[point];
-      value = rule === MAX || rule === LAST ? points.amount[point] : value + points.amount[point];
-      const next = points.next[point];
-      const at = Math.max(points.time[point], this.emittedMs[output]);
-      // Points at or before the last emitted time become one sample.
-      if (next >= 0 && points.time[next] <= at) continue;
-      this.emittedMs[output] = at;
-      emit(this.seriesIds[output], at, rule === COUNTER ? value : gaugeValue(rule, value, alive));
-    }
-    points.clear(output);
-    if (rule === SUM || rule === AVG) this.living.addUpAfresh(output);
-    this.drainedValue[output] = rule === COUNTER ? value : this.living.current[output];
-    this.drainedAlive[output] = this.living.alive[output];
-  }
-
-  private growOutputs(): void {
-    const size = this.seriesIds.length * 2;
-    this.seriesIds = grown(this.seriesIds, new Float64Array(size));
-    this.rules = grown(this.rules, new Uint8Array(size));
-    this.drainedValue = grown(this.drainedValue, new Float64Array(size));
-    this.drainedAlive = grown(this.drainedAlive, new Int32Array(size));
-    this.emittedMs = grown(this.emittedMs, new Float64Array(size));
-  }
-}
-
-function gaugeValue(rule: number, value: number, alive: number): number {
-  if (alive <= 0) return Number.NaN;
-  return rule === AVG ? value / alive : value;
 }

@@ -58,6 +58,7 @@ function conventionsPolicy(): Omit<Policy, 'limits' | 'content'> {
     otherElsewhere: 'keep',
     infrastructureOnContract: 'keep',
     fleetLabels: FLEET_LABELS,
+    fleetResolutionMs: 15_000,
     streamLabels: STREAM_LABELS,
     listedLabels: Object.fromEntries(Object.values(METRICS).map((metric) => [metric.name, metric.labels])),
     gaugeRules: engineGaugeRules(),

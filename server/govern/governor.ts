@@ -8,7 +8,7 @@ import { SpanCleaner } from './clean-span.ts';
 import { ContentFields } from './content-fields.ts';
 import { type Decision, DecisionLog, type Source } from './decisions.ts';
 import { createPolicy, type PolicyChanges } from './default-policy.ts';
-import { SeriesJudge, type SeriesVerdict } from './judge-series.ts';
+import { FLEET_PREFIX, SeriesJudge, type SeriesVerdict } from './judge-series.ts';
 import { type KnownStreams, StreamJudge } from './judge-stream.ts';
 import { NameJudge } from './names.ts';
 import type { AggregationRule } from './rule.ts';
@@ -17,6 +17,8 @@ import type { AggregationRule } from './rule.ts';
 export interface Governor {
   /** Judges a series; called once for each raw series never seen, and the verdict is remembered by the caller. */
   judgeSeries(labels: Labels, type: MetricType, source: Source): SeriesVerdict;
+  /** The length of the intervals of a stored metric's samples in milliseconds; 0 for a sample a timestamp of its inputs. */
+  resolutionOf(metric: string): number;
   /** Says which streams exist, so that the policy's limit holds over restarts; without it those since the start count. */
   knowStreams(known: KnownStreams): void;
   /** Counts a stored series' values against the budgets; called at start for each, so that folding survives restarts. */
@@ -54,6 +56,7 @@ export function createGovernor(changes: PolicyChanges = {}): Governor {
     judgeSeries: (labels, type, source) => series.judge(labels, type, source),
     rememberSeries: (labels) => series.remember(labels),
     ruleOf: (metric, type) => series.ruleOf(metric, type),
+    resolutionOf: (metric) => (metric.startsWith(FLEET_PREFIX) ? policy.fleetResolutionMs : 0),
     knowStreams: (known) => streams.knowStreams(known),
     governSpan: (span, source) => spans.clean(span, source),
     governLog: (entry, source) => logs.clean(entry, source),

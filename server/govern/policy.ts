@@ -108,6 +108,11 @@ export interface Policy {
   readonly infrastructureOnContract: 'keep' | 'listed';
   /** Labels of a `fleet:` series. */
   readonly fleetLabels: readonly string[];
+  /**
+   * A `fleet:` series has one sample an interval of so many milliseconds, however many targets are scraped at whatever
+   * offsets; 0 for a sample a timestamp of its inputs.
+   */
+  readonly fleetResolutionMs: number;
   /** Labels that a log record's own attributes, or the structured metadata of a line, may give to its stream. */
   readonly streamLabels: readonly string[];
   /** Labels listed for a metric in the conventions, for `infrastructureOnContract: 'listed'`. */
