@@ -32,6 +32,15 @@ export type { DecodedSpans } from './otlp-spans.ts';
 export { decodeOtlpTraces } from './otlp-traces.ts';
 export * from './otlp-traces-encode.ts';
 export { decodeOtlpTracesJson } from './otlp-traces-json.ts';
+export { type ChunkEncoding, type EncodedChunk, encodeChunks, MAX_CHUNK_SAMPLES } from './read-chunks.ts';
+export {
+  decodeReadRequest,
+  type ReadHints,
+  type ReadQuery,
+  type ReadRequest,
+  type ReadResponseType,
+} from './remote-read.ts';
+export * from './remote-read-encode.ts';
 export { decodeWriteRequest } from './remote-write.ts';
 export {
   type BatchExemplar,
