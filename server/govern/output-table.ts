@@ -95,9 +95,14 @@ export class OutputTable {
 
   /** Adds to what waits for a counter at a time of its input, milliseconds since the epoch. */
   addAmount(output: number, timestampMs: number, amount: number): void {
+    const resolution = this.resolutionMs[output];
+    // Every sample passes here, so it looks at each array once.
+    const isFine = resolution === 0;
+    const points = isFine ? this.fine : this.coarse;
+    if (points.tail[output] < 0) (isFine ? this.fineWaiting : this.coarseWaiting).push(output);
     // The point comes first, because making one may replace the arrays.
-    const point = this.pointAt(output, this.timeOf(output, timestampMs));
-    this.queueOf(output).amount[point] += amount;
+    const point = points.at(output, isFine ? timestampMs : Math.ceil(timestampMs / resolution) * resolution);
+    points.amount[point] += amount;
   }
 
   /** Brings the latest point of a maximum up to date, where its highest input fell or left. */
