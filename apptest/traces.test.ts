@@ -180,6 +180,14 @@ describe('a search', () => {
   });
 });
 
+describe('many searches at once', () => {
+  it('all end, though each of them reads candidates and whole traces', async () => {
+    const q = '{ name = "decode" } | count() > 1';
+    const answers = await Promise.all(Array.from({ length: 64 }, () => get('/api/search', { q })));
+    for (const { traces } of answers) expect(traces).toEqual([]);
+  });
+});
+
 describe('metrics', () => {
   it('over a range come by series, with exemplars', async () => {
     const q = '{ name = "decode" } | count_over_time() by (resource.service.name)';

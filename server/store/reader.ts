@@ -98,6 +98,8 @@ export type AttributeScope = 'span' | 'resource' | 'any';
 export type SpanCondition =
   | { readonly kind: 'name' | 'service' | 'status' | 'span_kind'; readonly equals: string }
   | { readonly kind: 'duration'; readonly minNs?: bigint; readonly maxNs?: bigint }
+  /** The span is of this trace, 32 lower-case hex digits. */
+  | { readonly kind: 'trace'; readonly equals: string }
   /** The span has no parent. */
   | { readonly kind: 'root' }
   | {

@@ -114,8 +114,12 @@ describe('single spans', () => {
     expect(Math.max(...batches.map((batch) => batch.length))).toBeLessThanOrEqual(4096);
   });
 
-  it('are narrowed down to roots', async () => {
+  it('are narrowed down to roots, and to a trace', async () => {
     await write([spanOf(A + A, 1), spanOf(A + A, 2)]);
+    const ofTrace = (equals: string) =>
+      gather(store.readers().traces.spans({ ...range, conditions: [{ kind: 'trace', equals }] }));
+    expect(await ofTrace(A + A)).toEqual([[spanOf(A + A, 2), spanOf(A + A, 1)]]);
+    expect(await ofTrace(A + B)).toEqual([]);
     const found = await gather(store.readers().traces.spans({ ...range, conditions: [{ kind: 'root' }] }));
     expect(found).toEqual([[spanOf(A + A, 1)]]);
   });

@@ -132,6 +132,10 @@ function conditionSql(condition: SpanCondition): string {
       return `status = ${SPAN_STATUSES.findIndex((status) => status === condition.equals)}`;
     case 'span_kind':
       return `kind = ${SPAN_KINDS.findIndex((kind) => kind === condition.equals)}`;
+    case 'trace': {
+      const { equals: id } = condition;
+      return `trace_lo = ${BigInt(`0x${id.slice(16)}`)} AND trace_hi = ${BigInt(`0x${id.slice(0, 16)}`)}`;
+    }
     case 'root':
       return 'parent = 0';
     case 'duration': {

@@ -189,10 +189,15 @@ function typeOf(expr: FieldExpr, fail: Fail): FieldType {
     }
     case 'cidr': {
       const type = typeOf(expr.operand, fail);
-      if (type !== 'string' && type !== 'any') fail(expr.at, `cidr() of a ${type}`, 'give it an attribute with an address');
+      if (type !== 'string' && type !== 'any')
+        fail(expr.at, `cidr() of a ${type}`, 'give it an attribute with an address');
       for (const network of expr.networks)
         if (parseNetwork(network) === undefined)
-          fail(expr.at, `cidr() with ${JSON.stringify(network.slice(0, 60))}`, 'write a network as "10.0.0.0/8" or "fd00::/8"');
+          fail(
+            expr.at,
+            `cidr() with ${JSON.stringify(network.slice(0, 60))}`,
+            'write a network as "10.0.0.0/8" or "fd00::/8"',
+          );
       return 'bool';
     }
     case 'binary':

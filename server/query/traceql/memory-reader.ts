@@ -53,6 +53,8 @@ function holds(condition: SpanCondition, span: Span): boolean {
       return span.status === condition.equals;
     case 'span_kind':
       return span.kind === condition.equals;
+    case 'trace':
+      return span.traceId === condition.equals;
     case 'root':
       return span.parentSpanId === '';
     case 'duration':

@@ -201,6 +201,8 @@ function intrinsicConditions(
     return op === '=' ? [{ kind: 'duration', minNs, maxNs }] : [];
   }
   if (op !== '=') return [];
+  if (field.name === 'trace:id' && value.kind === 'string' && /^[0-9a-f]{32}$/.test(value.value))
+    return [{ kind: 'trace', equals: value.value }];
   if (field.name === 'span:name' && value.kind === 'string') return [{ kind: 'name', equals: value.value }];
   if (field.name === 'span:status' && value.kind === 'status')
     return [{ kind: 'status', equals: value.value satisfies SpanStatus }];

@@ -323,6 +323,14 @@ describe('plans', () => {
     );
   });
 
+  test('look for a trace or for roots where the query says so', () => {
+    const id = 'ab'.repeat(16);
+    expect(explainTraceql(`{ trace:id = "${id}" } >> { .x > 0 }`)).toContain(`storage looks for trace = ${id}\n`);
+    expect(explainTraceql('{ trace:id = "ab" }')).toContain('storage looks for every span');
+    expect(explainTraceql('{ nestedSetParent < 0 && true }')).toContain('storage looks for no parent\n');
+    expect(explainTraceql('{ nestedSetParent < 1 }')).toContain('a candidate trace has a span of { }\n');
+  });
+
   test('push nothing down that only one alternative has', () => {
     expect(explainTraceql('{ name = "a" && status = error } || { status = error }')).toContain(
       'storage looks for status = error\n',
