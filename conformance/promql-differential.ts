@@ -215,8 +215,21 @@ const EXPLAINED: readonly { readonly query: RegExp; readonly only?: RegExp; read
     why: "Prometheus's storage adds empty buckets of later histograms to earlier ones, and 0/0 makes them visible",
   },
   {
+    query: /sort.*histogram_.*[!=]=/,
+    only: /only in ours/,
+    why: 'Prometheus 3.5 takes what it read out of compared histograms for histograms, and sort leaves those out',
+  },
+  {
+    query: /changes\(+(nh|mix)/,
+    why: "Prometheus's storage adds empty buckets of later histograms to earlier ones, which 3.5 counts as changes",
+  },
+  {
+    query: /avg.*\/ 0/,
+    why: 'Prometheus 3.5 gives NaN as the mean of infinite histograms',
+  },
+  {
     query: /mad_over_time/,
-    only: /ours null/,
+    only: /ours (null|undefined)|only in/,
     why: 'Prometheus 3.5 ranks NaN below every number in mad_over_time; later versions give NaN',
   },
   {

@@ -122,6 +122,28 @@ describe('answers', () => {
     );
   });
 
+  it('show a subquery at the top without the name that its expression drops', async () => {
+    const at: QueryOptions = { startMs: 60_000, endMs: 60_000, stepMs: 0 };
+    const result = await queryPromql('rate(tokens_total[30s])[30s:15s]', at, reader(1));
+    expect(result.value).toMatchObject({ kind: 'matrix', series: [{ labels: ['instance', '0'] }] });
+    const both = 'rate({__name__=~"tokens_total|copy_total"}[30s])[30s:15s]';
+    const twice = reader(1);
+    twice.add({
+      labels: labelsFromRecord({ __name__: 'copy_total', instance: '0' }),
+      timestamps: Float64Array.of(0, 15_000, 30_000, 45_000, 60_000),
+      values: new Float64Array(5),
+      histograms: undefined,
+    });
+    await expect(queryPromql(both, at, twice)).rejects.toThrow('same labelset');
+  });
+
+  it('say what Prometheus keeps behind a flag', async () => {
+    const limited = await queryPromql('limitk(1, tokens_total)', HOUR, reader());
+    expect(limited.infos).toEqual(['PromQL info: the aggregation limitk is experimental (1:1)']);
+    const first = await queryPromql('sum(first_over_time(tokens_total[2m]))', HOUR, reader());
+    expect(first.infos).toEqual(['PromQL info: the function first_over_time is experimental (1:5)']);
+  });
+
   it('refuse range vectors and strings over a range', async () => {
     await expect(queryPromql('tokens_total[5m]', HOUR, reader())).rejects.toThrow(
       '1:1: parse error: invalid expression type "range vector" for range query, must be Scalar or instant Vector',

@@ -14,7 +14,7 @@ import { absentLabels, absentSeries } from './label-functions.ts';
 import type { Plan, PlanNode } from './plan.ts';
 import { matrixInput, type RangeCall, rangeColumns, rangeInto } from './range.ts';
 import { instantSelector, selectInto, withDetectedResets } from './selector.ts';
-import { EXPERIMENTAL_FUNCTIONS } from './signatures.ts';
+import { EXPERIMENTAL_AGGREGATIONS, EXPERIMENTAL_FUNCTIONS } from './signatures.ts';
 import { StreamedTop, streamedK } from './top-stream.ts';
 import {
   dropped,
@@ -105,6 +105,9 @@ export class Evaluator {
 
   private aggregate(expr: Aggregate, node: PlanNode): Value {
     const { count } = node.steps;
+    if (EXPERIMENTAL_AGGREGATIONS.has(expr.op)) {
+      this.context.info(`the aggregation ${expr.op} is experimental`, expr.position);
+    }
     const param = node.inputs[1] ? this.evaluate(node.inputs[1]) : undefined;
     const scalars = param?.kind === 'scalar' ? param.values : undefined;
     const sorted = (expr.op === 'topk' || expr.op === 'bottomk') && count === 1;
@@ -253,7 +256,7 @@ export class Evaluator {
   /** A range vector at the top of an instant query. */
   matrix(): SeriesSamples[] {
     const { root } = this.plan;
-    return matrixInput(root, this.rangeSamples(root));
+    return matrixInput(root, this.rangeSamples(root), this.context);
   }
 }
 

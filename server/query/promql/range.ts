@@ -1,4 +1,4 @@
-import type { SeriesSamples } from '../../model/index.ts';
+import { labelsKey, type SeriesSamples, withoutLabels } from '../../model/index.ts';
 import type { MatrixSelector, Position } from './ast.ts';
 import { type ColumnSource, KeptColumns, type SeriesSink } from './columns.ts';
 import type { EvaluationContext } from './context.ts';
@@ -7,7 +7,7 @@ import { formatG } from './format.ts';
 import { type Plan, type PlanNode, type Window, windowEnd } from './plan.ts';
 import { EXTENDED_RANGES, RANGE_FUNCTIONS, type RangeFunction } from './range-functions.ts';
 import { RangeNotes } from './range-notes.ts';
-import { dropped, joinDropped, type VectorSeries } from './values.ts';
+import { dropped, joinDropped, NAME_ONLY, type VectorSeries } from './values.ts';
 import { findWindows, type SharedWindows, withoutStale } from './windows.ts';
 
 /** Range functions whose result still is the metric, so that the name stays. */
@@ -108,19 +108,32 @@ function functionFor(name: string, input: PlanNode, { times }: Plan): RangeFunct
   throw executionError(`BUG: ${name} is no range function`);
 }
 
-/** The samples of a range vector as an instant query at the top level shows them. */
-export function matrixInput(root: PlanNode, found: readonly RangeSeries[]): SeriesSamples[] {
+/**
+ * The samples of a range vector as an instant query at the top level shows them, names that were to be dropped gone.
+ * @throws BarographError `promql_execution` where two series become equal.
+ */
+export function matrixInput(
+  root: PlanNode,
+  found: readonly RangeSeries[],
+  context: EvaluationContext,
+): SeriesSamples[] {
   const window = root.window as Window;
   const ends = Float64Array.of(windowEnd(window, root.steps.startMs));
   const [from, to] = [new Int32Array(1), new Int32Array(1)];
-  return found.flatMap(({ samples }) => {
+  const seen = new Set<string>();
+  return found.flatMap(({ samples, dropName }) => {
+    context.tick(samples.timestamps.length);
     const { timestamps, values, histograms } = withoutStale(samples);
     findWindows(timestamps, ends, window.rangeMs, from, to);
     const [first, past] = [from[0], to[0]];
     if (first === past) return [];
+    const labels = dropName ? withoutLabels(samples.labels, NAME_ONLY) : samples.labels;
+    const key = labelsKey(labels);
+    if (seen.has(key)) throw executionError('vector cannot contain metrics with the same labelset');
+    seen.add(key);
     return [
       {
-        labels: samples.labels,
+        labels,
         timestamps: timestamps.subarray(first, past),
         values: values.subarray(first, past),
         histograms: histograms?.slice(first, past),

@@ -86,6 +86,7 @@ export const SIGNATURES: ReadonlyMap<string, Signature> = new Map<string, Signat
 
 /** Functions that Prometheus keeps behind a flag; they work here and say so. */
 export const EXPERIMENTAL_FUNCTIONS: ReadonlySet<string> = new Set([
+  'first_over_time',
   'mad_over_time',
   'double_exponential_smoothing',
   'sort_by_label',
@@ -103,3 +104,6 @@ export const EXPERIMENTAL_FUNCTIONS: ReadonlySet<string> = new Set([
   'ts_of_first_over_time',
   'ts_of_last_over_time',
 ]);
+
+/** Aggregations that Prometheus keeps behind a flag; they work here and say so. */
+export const EXPERIMENTAL_AGGREGATIONS: ReadonlySet<string> = new Set(['limitk', 'limit_ratio']);
