@@ -161,6 +161,14 @@ describe('a search', () => {
     expect(await ids('{ name = "prefill" } ~ { name = "decode" }')).toEqual([ORPHANS]);
   });
 
+  it('of the older kind takes tags and durations', async () => {
+    const ids = async (params: Query) =>
+      (await get('/api/search', params)).traces.map((t: { traceID: string }) => t.traceID);
+    expect(await ids({ tags: 'service.name=gate http.route="/v1/chat"' })).toEqual([FAILED, CHAT]);
+    expect(await ids({ tags: 'tokens=512', maxDuration: '1s' })).toEqual([CHAT]);
+    expect(await ids({ minDuration: '1s' })).toEqual([FAILED]);
+  });
+
   it("says where a trace's root is missing, as Tempo does", async () => {
     const { traces, metrics } = await get('/api/search', { q: '{ name = "decode" }', ...RANGE, spss: '1' });
     expect(traces.map((t: Query) => [t.rootServiceName, t.rootTraceName])).toEqual([
@@ -331,6 +339,7 @@ describe('what a route cannot do', () => {
     ['/api/metrics/query', { q: '{ } | rate()', exemplars: '-1', end: 'never' }, 400, 'parameter end'],
     ['/api/search', { q: '{ name = "unclosed }' }, 400, 'parse error'],
     ['/api/search', { q: '{ } | rate()' }, 400, 'ask /api/metrics/query_range for numbers'],
+    ['/api/search', { tags: 'a b' }, 400, 'parameter tags: invalid TraceQL query: no key=value at character 1'],
     ['/api/search', { limit: '100000' }, 422, 'at most 1000'],
     ['/api/search', { q: '{ parent = nil }' }, 400, 'not supported yet'],
     ['/api/v2/search/tags', { scope: 'everything' }, 400, 'parameter scope'],

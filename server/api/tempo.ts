@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { BarographError, msToNs, type Span } from '../model/index.ts';
-import { type QueryPool, TAG_SCOPES, type TraceQuery } from '../query/index.ts';
+import { type QueryPool, TAG_SCOPES, type TraceQuery, tagSearchQuery } from '../query/index.ts';
 import { encodeTraceByIdResponse, encodeTraces, tracesToJson } from '../wire/index.ts';
 import { bufferOf, goneSignal, sendAnswer, sendError } from './answer.ts';
 import { badParameter, type Params, paramsOf } from './params.ts';
@@ -56,12 +56,11 @@ export function addTempoRoutes(app: FastifyInstance, api: TempoApi): void {
 }
 
 function search(p: Params): TraceQuery {
-  if (p.get('tags') !== undefined || p.get('minDuration') !== undefined || p.get('maxDuration') !== undefined) {
-    throw badParameter('tags', 'a search by tags or durations', 'a TraceQL query in q, such as { .name = "value" }');
-  }
+  const text = (name: string) => p.get(name) ?? '';
+  const older = { tags: text('tags'), minDuration: text('minDuration'), maxDuration: text('maxDuration') };
   return {
     kind: 'traceql',
-    query: p.get('q') || '{}',
+    query: p.get('q') || tagSearchQuery(older),
     limit: p.limit('limit') || DEFAULT_TRACES,
     spansPerSpanset: p.limit('spss') || DEFAULT_SPANS_PER_SPANSET,
     ...range(p),

@@ -6,4 +6,4 @@ export type { LogQuery } from './log-request.ts';
 export { type PoolOptions, type QueryOutcome, type QueryPool, startQueryPool } from './pool.ts';
 export type { QueryAnswer, QueryRequest } from './request.ts';
 export type { TraceQuery } from './trace-request.ts';
-export { TAG_SCOPES, type TagScopeName } from './traceql/index.ts';
+export { TAG_SCOPES, type TagScopeName, tagSearchQuery } from './traceql/index.ts';

@@ -26,6 +26,7 @@ export {
   type TraceSearchParams,
   type TraceSearchResult,
 } from './search.ts';
+export { type TagSearch, tagSearchQuery } from './tag-search.ts';
 export {
   findTags,
   findTagValues,

@@ -14,6 +14,7 @@ import {
   printTraceql,
   queryTraceMetrics,
   searchTraceql,
+  tagSearchQuery,
 } from './index.ts';
 import { createMemoryTraceReader } from './memory-reader.ts';
 import { TraceView } from './trace-view.ts';
@@ -224,6 +225,50 @@ describe('tags', () => {
       tagValues: { type: string; value: string }[];
     };
     expect(body.tagValues.map(({ type, value }) => [type, value])).toEqual(expected);
+  });
+});
+
+describe('a search by tags', () => {
+  const search = (over: object) => tagSearchQuery({ tags: '', minDuration: '', maxDuration: '', ...over });
+  const reader = createMemoryTraceReader([
+    spanOf(1, 1, 0, { attributes: { 'http.url': 'https://a.example/API?x=1', status_code: 200, path: 'a (b)' } }),
+    spanOf(1, 2, 1, { serviceName: 'engine', status: 'error', attributes: { stream: true, 'odd name': 'é"1' } }),
+    spanOf(2, 1, 0, { durationNs: 5n * SECOND, attributes: { 'http.url': 'other' } }),
+  ]);
+  test.each([
+    [{}, 2],
+    [{ tags: 'http.url=example/api?' }, 1],
+    [{ tags: 'service.name=ENGINE status_code=200' }, 1],
+    [{ tags: 'status_code=20' }, 0],
+    [{ tags: 'path="a (B)" stream=true' }, 1],
+    [{ tags: 'path="a [b]"' }, 0],
+    [{ tags: 'error=true' }, 1],
+    [{ tags: 'status.code=ok' }, 0],
+    [{ tags: 'root.name=span-1 name=span-2' }, 1],
+    [{ tags: 'odd name=1' }, undefined],
+    [{ tags: 'a=1 a=2' }, undefined],
+    [{ tags: 'status.code=fine' }, undefined],
+    [{ minDuration: '1s' }, 1],
+    [{ minDuration: '100ms', maxDuration: '1s500ms', tags: 'name=span' }, 1],
+    [{ maxDuration: '5' }, undefined],
+    [{ maxDuration: '5s }' }, undefined],
+  ])('%j finds %s', async (over, expected) => {
+    if (expected === undefined) expect(() => search(over)).toThrow('invalid TraceQL query');
+    else expect((await searchTraceql(search(over), RANGE, reader)).traces).toHaveLength(expected);
+  });
+
+  test('any tags make a query that can be run, or an error of ours', async () => {
+    const text = fc.stringMatching(/^[ -~é]{0,12}$/);
+    await fc.assert(
+      fc.asyncProperty(text, text, async (name, value) => {
+        try {
+          await searchTraceql(search({ tags: `${name}="${value}"` }), RANGE, reader);
+        } catch (error) {
+          expect((error as { code?: string }).code).toBe('traceql_invalid');
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 
