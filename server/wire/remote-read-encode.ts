@@ -11,7 +11,10 @@ export const READ_RESPONSE_HEADERS: Readonly<Record<ReadResponseType, Readonly<R
   streamed_xor_chunks: { 'content-type': 'application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse' },
 };
 
-/** From this size on a frame ends; a single chunk may make it a little longer. As in Prometheus. */
+/**
+ * From this size on a frame ends; a single chunk may make it a little longer. As in Prometheus, whose reader takes the
+ * parts of a series that is split for several series with the same labels: smaller frames are for other readers.
+ */
 export const DEFAULT_MAX_FRAME_BYTES = 1024 * 1024;
 
 /**

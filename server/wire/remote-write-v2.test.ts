@@ -166,7 +166,7 @@ describe('decodeWriteRequestV2', () => {
     ]);
   });
 
-  test('refuses series without points, or with points of both kinds', () => {
+  test('refuses series without anything, or with points of both kinds', () => {
     const histograms = [{ count_int: 0, timestamp: 5 }];
     const [batch, report] = decode(
       encode({
@@ -175,10 +175,14 @@ describe('decodeWriteRequestV2', () => {
       }),
     );
     expect(batch.seriesCount).toBe(0);
-    expect(report.refused.map((r) => r.reason)).toEqual([
-      'neither samples nor histograms',
-      'both samples and histograms',
-    ]);
+    expect(report.refused.map((r) => r.reason)).toEqual(['nothing but labels', 'both samples and histograms']);
+  });
+
+  test('takes exemplars that come as a series of their own, as Prometheus sends them', () => {
+    const exemplars = [{ labels_refs: [5, 6], value: 1, timestamp: 2 }];
+    const [batch, report] = decode(encode({ symbols: SYMBOLS, timeseries: [{ labels_refs: [1, 2], exemplars }] }));
+    expect(report).toMatchObject({ samples: 0, exemplars: 1, refusedCount: 0 });
+    expect(batch.seriesCount).toBe(1);
   });
 
   test('leaves out a histogram that says nonsense, and keeps its series', () => {

@@ -43,7 +43,7 @@ export interface WriteRequestV2Report {
  * bytes in both versions, and `parseSeriesLabels` reads those that are new.
  *
  * A series is refused whole where a reference points nowhere, names aren't sorted or are there twice or empty, there is
- * no `__name__`, a text isn't UTF-8, or it has both samples and histograms or neither. A histogram or exemplar that says
+ * no `__name__`, a text isn't UTF-8, or it has both samples and histograms, or nothing. A histogram or exemplar that says
  * nonsense is left out of its series. The rest of the request is kept, and the report says what wasn't.
  *
  * `bytes` must stay unchanged while the batch is used. After an error the batch is empty.
@@ -154,7 +154,7 @@ class SeriesDecoder {
       histograms: batch.histograms.length,
     };
     this.#refCount = 0;
-    let [samples, histograms, createdMs] = [0, 0, 0];
+    let [samples, histograms, exemplars, createdMs] = [0, 0, 0, 0];
     let part: string | undefined;
     let metadata: SeriesMetadata | undefined;
     let pos = cursor.pos;
@@ -187,7 +187,7 @@ class SeriesDecoder {
           break;
         }
         case 4: {
-          const outer = cursor.enter('exemplars', batch.exemplars.length - before.exemplars);
+          const outer = cursor.enter('exemplars', exemplars++);
           part = this.#exemplar(series) ?? part;
           cursor.leave(outer);
           break;
@@ -207,7 +207,8 @@ class SeriesDecoder {
       pos = cursor.pos;
     }
     cursor.pos = end;
-    this.#close(series, before, samples, histograms, createdMs, part, metadata);
+    const isFilled = samples + histograms + exemplars > 0 || metadata !== undefined;
+    this.#close(series, before, isFilled, samples, histograms, createdMs, part, metadata);
   }
 
   /** Puts the finished batch together. */
@@ -228,6 +229,7 @@ class SeriesDecoder {
   #close(
     series: number,
     before: { samples: number; exemplars: number; histograms: number },
+    isFilled: boolean,
     samples: number,
     histograms: number,
     createdMs: number,
@@ -237,7 +239,8 @@ class SeriesDecoder {
     const batch = this.#batch;
     const start = this.#labelBytes;
     let reason = this.#resolveLabels();
-    if (reason === undefined && samples === 0 && histograms === 0) reason = 'neither samples nor histograms';
+    // Prometheus sends exemplars, and may send metadata, as series of their own beside those of the samples.
+    if (reason === undefined && !isFilled) reason = 'nothing but labels';
     if (reason === undefined && samples > 0 && histograms > 0) reason = 'both samples and histograms';
     if (reason !== undefined) {
       this.#labelBytes = start;
