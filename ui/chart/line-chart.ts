@@ -172,14 +172,16 @@ function drawThresholds(u: uPlot, thresholds: readonly PanelThreshold[], theme: 
     ctx.globalAlpha = 1;
     ctx.font = theme.font.replace(/^\d+px/, `${10 * uPlot.pxRatio}px`);
     ctx.textAlign = 'left';
-    ctx.textBaseline = 'middle';
+    ctx.textBaseline = 'bottom';
     const left = u.bbox.left + 4 * uPlot.pxRatio;
-    const width = ctx.measureText(label).width;
-    // The label stands on the ground of the panel, or lines would run through it.
-    ctx.fillStyle = theme.surface;
-    ctx.fillRect(left - 2 * uPlot.pxRatio, y - 7 * uPlot.pxRatio, width + 4 * uPlot.pxRatio, 14 * uPlot.pxRatio);
+    const bottom = y - 2 * uPlot.pxRatio;
+    // A rim in the colour of the ground keeps the label legible above lines without hiding them.
+    ctx.lineJoin = 'round';
+    ctx.lineWidth = 3 * uPlot.pxRatio;
+    ctx.strokeStyle = theme.surface;
+    ctx.strokeText(label, left, bottom);
     ctx.fillStyle = theme.colors.warning;
-    ctx.fillText(label, left, y);
+    ctx.fillText(label, left, bottom);
     ctx.restore();
   }
 }

@@ -96,6 +96,21 @@ export function frameIndex(frame: Frame, seconds: number): number | undefined {
   return i >= 0 && i < frame.length ? i : undefined;
 }
 
+/**
+ * The newest moment, in seconds, of which each query that has anything at all knows something; −∞ where there is nothing.
+ * A query's newest is that of its newest series, since series may end.
+ */
+export function knownUntil(frame: Frame): number {
+  const newest = new Map<number, number>();
+  for (const { query, values, histograms } of frame.series) {
+    let i = frame.length - 1;
+    while (i >= 0 && Number.isNaN(values[i]) && histograms?.[i] === undefined) i--;
+    if (i >= 0) newest.set(query, Math.max(newest.get(query) ?? 0, i));
+  }
+  if (newest.size === 0) return Number.NEGATIVE_INFINITY;
+  return frame.startSeconds + Math.min(...newest.values()) * frame.stepSeconds;
+}
+
 /** Whether any series has anything to draw. */
 export function isEmptyFrame(frame: Frame): boolean {
   return !frame.series.some(

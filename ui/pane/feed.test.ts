@@ -90,3 +90,56 @@ test('a failure doesn’t show the frame of other queries, and what failed stays
   feed.retry();
   expect(feed.get().kind).toBe('loading');
 });
+
+test('a live window that is filled in late is asked for whole, again and again while it grows', async () => {
+  const end = 100_000;
+  let nowMs = end * 1000;
+  let filledUntil = end - 3000;
+  const asked: [number, number][] = [];
+  const queue = new RequestQueue(6, async (url) => {
+    const params = new URL(url, 'http://x').searchParams;
+    const [start, stop, step] = ['start', 'end', 'step'].map((name) => Number(params.get(name)));
+    asked.push([start, stop]);
+    const values = [];
+    for (let t = start; t <= stop; t += step) if (t <= filledUntil) values.push([t, '1']);
+    const data = { resultType: 'matrix', result: values.length > 0 ? [{ metric: { node: 'n1' }, values }] : [] };
+    return new Response(JSON.stringify({ status: 'success', data }));
+  });
+  const feed = new PanelFeed(queue, panel, () => nowMs);
+  const tick = async (seconds: number, window = request(end - 3600, end)) => {
+    nowMs += seconds * 1000;
+    feed.request(window);
+    await settle();
+  };
+  await tick(0);
+  await tick(1);
+  expect(asked, 'not before a few seconds are over').toHaveLength(1);
+  filledUntil = end - 1000;
+  await tick(5);
+  expect(asked).toHaveLength(2);
+  filledUntil = end;
+  await tick(5);
+  await tick(5);
+  expect(asked, 'the same window, until it is full').toEqual([1, 2, 3].map(() => [end - 3600, end]));
+  // The window that moves on is asked for whole once more, then as usual.
+  filledUntil = end + 400;
+  await tick(10, request(end - 3585, end + 15));
+  expect(asked.at(-1)).toEqual([end - 3585, end + 15]);
+  await tick(130, request(end - 3450, end + 150));
+  expect(asked.at(-1)?.[0]).toBeGreaterThan(end - 300);
+  const state = feed.get();
+  if (state.kind !== 'ready') throw new Error(state.kind);
+  expect(state.frame.series[0].values.every((value) => value === 1)).toBe(true);
+});
+
+test('a live window without news is left alone between steps', async () => {
+  const { asked, queue } = clockServer();
+  let nowMs = 3_600_000;
+  const feed = new PanelFeed(queue, panel, () => nowMs);
+  for (let i = 0; i < 5; i++) {
+    feed.request(request(0, 3600));
+    await settle();
+    nowMs += 5000;
+  }
+  expect(asked).toHaveLength(1);
+});

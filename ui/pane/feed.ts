@@ -2,7 +2,7 @@ import { expandQuery, type Filters, type Panel } from '../../server/dashboards/i
 import { countLogs } from '../api/loki.ts';
 import { queryRange, type RangeAnswer } from '../api/prometheus.ts';
 import { isAbort, RequestError, type RequestQueue } from '../api/requests.ts';
-import { continueFrame, type Frame, frameFromAnswers } from '../data/frame.ts';
+import { continueFrame, type Frame, frameFromAnswers, knownUntil } from '../data/frame.ts';
 import type { TimeWindow } from '../view/range.ts';
 
 /** What a panel is asked to show. */
@@ -28,10 +28,17 @@ export type FeedState =
 
 /** Late samples change the newest moments, so this many seconds are asked for again on every tick. */
 const REASK_SECONDS = 120;
+/** How often everything is asked for again, for what came later still, in milliseconds. */
+const WHOLE_EVERY_MS = 300_000;
+/** Least distance between two requests for one window, while the past is being filled in, in milliseconds. */
+const FILLING_EVERY_MS = 4000;
+/** A live window whose data ends earlier than this before its own end has data that is still to come, in seconds. */
+const LAG_SECONDS = 60;
 
 /**
  * Fetches one panel's data. While a live window moves on, only the newest moments are asked for and the rest is kept;
- * any other change asks anew. Requests that a newer one overtakes are aborted.
+ * any other change asks anew, and so does a window whose past is still being filled in by whoever sends late. Requests
+ * that a newer one overtakes are aborted.
  */
 export class PanelFeed {
   readonly #queue: RequestQueue;
@@ -40,11 +47,20 @@ export class PanelFeed {
   #asked: FeedRequest | undefined;
   #kept: { identity: string; frame: Frame; warnings: readonly string[] } | undefined;
   #abort: AbortController | undefined;
+  readonly #nowMs: () => number;
+  #loadedMs = Number.NEGATIVE_INFINITY;
+  #wholeMs = Number.NEGATIVE_INFINITY;
+  /** Until then everything is asked for, because what is known of the window may have gaps. */
+  #gapsUntilMs = Number.NEGATIVE_INFINITY;
+  #knownUntil = Number.NaN;
+  #filling = false;
   readonly #listeners = new Set<() => void>();
 
-  constructor(queue: RequestQueue, panel: Panel) {
+  /** @param nowMs The clock, in milliseconds since the epoch. */
+  constructor(queue: RequestQueue, panel: Panel, nowMs: () => number = Date.now) {
     this.#queue = queue;
     this.#panel = panel;
+    this.#nowMs = nowMs;
   }
 
   readonly get = (): FeedState => this.#state;
@@ -54,9 +70,9 @@ export class PanelFeed {
     return () => this.#listeners.delete(listener);
   };
 
-  /** Asks for what is needed; a request equal to the last does nothing. */
+  /** Asks for what is needed; a request equal to the last does nothing, unless the window is being filled in. */
   request(request: FeedRequest): void {
-    if (this.#asked && sameRequest(this.#asked, request)) return;
+    if (this.#asked && sameRequest(this.#asked, request) && !this.#isDue()) return;
     this.#asked = request;
     void this.#load(request);
   }
@@ -81,7 +97,10 @@ export class PanelFeed {
     const queries = this.#panel.queries.map((query) => ({ ...query, expr: this.#expand(query, request) }));
     const identity = JSON.stringify([queries.map((q) => q.expr), request.stepSeconds]);
     const kept = this.#kept?.identity === identity ? this.#kept : undefined;
-    const startS = startOfNew(request, kept?.frame);
+    const nowMs = this.#nowMs();
+    const whole = nowMs < this.#gapsUntilMs || nowMs - this.#wholeMs >= WHOLE_EVERY_MS;
+    const startS = whole ? request.window.fromSeconds : startOfNew(request, kept?.frame);
+    if (startS === request.window.fromSeconds) this.#wholeMs = nowMs;
     const endS = request.window.toSeconds;
     this.#announce();
     try {
@@ -133,7 +152,31 @@ export class PanelFeed {
     // What was said of the kept part still holds while any of it is shown.
     const warnings = [...new Set(kept ? [...said, ...(this.#kept?.warnings ?? [])] : said)];
     this.#kept = { identity, frame, warnings };
+    this.#noteGaps(frame, request);
     this.#set({ kind: 'ready', frame, warnings, refreshing: false });
+  }
+
+  /** Whether a window that is being filled in may be asked for again. */
+  #isDue(): boolean {
+    const ready = this.#state.kind === 'ready' && !this.#state.refreshing;
+    return ready && this.#filling && this.#nowMs() - this.#loadedMs >= FILLING_EVERY_MS;
+  }
+
+  /** Sees whether data of the past is still to come: a live window whose data ends early, and ends later each time. */
+  #noteGaps(frame: Frame, request: FeedRequest): void {
+    const nowMs = this.#nowMs();
+    const { stepSeconds } = request;
+    const { toSeconds } = request.window;
+    const lag = Math.max(LAG_SECONDS, 3 * stepSeconds);
+    const isLive = nowMs / 1000 - toSeconds < lag;
+    const known = knownUntil(frame);
+    const lags = isLive && known < toSeconds - lag;
+    if (lags) this.#gapsUntilMs = nowMs + 2 * lag * 1000;
+    // Lanes of rare events have gaps by nature, and reading lines costs more than reading samples.
+    const grows = known === Number.NEGATIVE_INFINITY || !(known <= this.#knownUntil);
+    this.#filling = lags && grows && this.#panel.kind !== 'events';
+    this.#knownUntil = known;
+    this.#loadedMs = nowMs;
   }
 
   #set(state: FeedState): void {
