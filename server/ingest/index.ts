@@ -2,6 +2,6 @@
 // In: bodies of requests. Out: rows in the store's writer, and what a sender is told.
 // Never: acknowledges what isn't committed, or lets a refused part harm the rest.
 export { LogIngest } from './log-ingest.ts';
-export { type IngestOutcome, MetricIngest } from './metric-ingest.ts';
+export { type IngestOutcome, MetricIngest, type WriteV2Outcome } from './metric-ingest.ts';
 export { type OtlpEncoding, type OtlpSignal, type OtlpWays, takeOtlp } from './otlp-ingest.ts';
 export { TraceIngest } from './trace-ingest.ts';

@@ -1,6 +1,7 @@
 import type { Governor, Source } from '../govern/index.ts';
-import type { LogEntry } from '../model/index.ts';
+import type { Attributes, LogEntry } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
+import { type OtlpLogRecord, toLogEntries } from '../wire/index.ts';
 import type { IngestOutcome } from './metric-ingest.ts';
 
 /** The first nanosecond that an int64 can't hold. */
@@ -23,6 +24,31 @@ export class LogIngest {
       },
       has: (labels) => store.streams.find(labels) !== undefined,
     });
+  }
+
+  /**
+   * Takes in the records of one OTLP request; durable once the store commits.
+   * @param nowNs as for `take`.
+   * @throws BarographError `overloaded`, `too_large` (413); nothing was taken.
+   */
+  takeRecords(records: readonly OtlpLogRecord[], nowNs: bigint): IngestOutcome {
+    // Records of one resource share its attributes, and translation goes by that, so they still do afterwards.
+    const shared = new Map<Attributes, Attributes>();
+    const governed = (attributes: Attributes): Attributes => {
+      let known = shared.get(attributes);
+      if (!known) {
+        known = this.governor.governLogAttributes(attributes, 'otlp');
+        shared.set(attributes, known);
+      }
+      return known;
+    };
+    const cleaned = records.map((record) => ({
+      ...record,
+      resource: governed(record.resource),
+      scopeAttributes: governed(record.scopeAttributes),
+      attributes: this.governor.governLogAttributes(record.attributes, 'otlp'),
+    }));
+    return this.take(toLogEntries(cleaned), 'otlp', nowNs);
   }
 
   /**

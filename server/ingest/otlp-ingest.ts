@@ -5,7 +5,6 @@ import {
   decodeOtlpMetricsJson,
   decodeOtlpTraces,
   decodeOtlpTracesJson,
-  toLogEntries,
   toSeries,
 } from '../wire/index.ts';
 import type { LogIngest } from './log-ingest.ts';
@@ -36,7 +35,7 @@ export function takeOtlp(ways: OtlpWays, signal: OtlpSignal, body: Uint8Array, e
       return ways.metrics.points(toSeries(isJson ? decodeOtlpMetricsJson(body) : decodeOtlpMetrics(body)));
     case 'logs': {
       const records = isJson ? decodeOtlpLogsJson(body) : decodeOtlpLogs(body);
-      return ways.logs.take(toLogEntries(records), 'otlp', BigInt(Date.now()) * 1_000_000n);
+      return ways.logs.takeRecords(records, BigInt(Date.now()) * 1_000_000n);
     }
     case 'traces': {
       const decoded = isJson ? decodeOtlpTracesJson(body) : decodeOtlpTraces(body);

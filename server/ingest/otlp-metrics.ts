@@ -23,8 +23,10 @@ export interface SeriesDoor {
   takeClean(id: number, fleetSlot: number, ms: number, value: number, low: number, high: number, startMs: number): void;
   /** The output of the aggregator that is a stored series; one that was written as it came goes on from its last value. */
   openOutput(labels: Labels, rule: AggregationRule): number;
-  /** The output that a stored series is, or −1 where it is written as it comes. */
-  outputOfSeries(id: number): number;
+  /** The same of a native histogram. */
+  takeCleanHistogram(id: number, fleetSlot: number, ms: number, histogram: NativeHistogram, startMs: number): void;
+  /** What is known of a metric's type from metadata that came earlier. */
+  typeOf(metric: string): MetricType;
   /** The slot with which a stored series feeds the fleet level. */
   fleetSlot(output: number, id: number): number;
   takeMetadata(metadata: MetricMetadata): void;
@@ -126,15 +128,11 @@ export class PointIngest {
     startMs: number,
     histogram: NativeHistogram,
   ): void {
-    const { aggregator, store } = this.door;
+    const { aggregator } = this.door;
     switch (route.kind) {
-      case 'clean': {
-        const output = this.door.outputOfSeries(route.id);
-        if (output < 0) store.writer.buffer.pushHistogram(route.id, ms, histogram);
-        else aggregator.addHistogram(aggregator.inputByHash(output, CLEAN_KEY, CLEAN_KEY), ms, histogram, startMs);
-        if (route.fleetSlot >= 0) aggregator.addHistogram(route.fleetSlot, ms, histogram, startMs);
+      case 'clean':
+        this.door.takeCleanHistogram(route.id, route.fleetSlot, ms, histogram, startMs);
         return;
-      }
       case 'joined':
         for (const output of [route.output, route.fleetOutput]) {
           if (output < 0) continue;

@@ -14,6 +14,7 @@ export {
   type Store,
   type StoredAggregateHistogram,
   type StoredAggregateInput,
+  type StoredHistogram,
   type StoreOptions,
 } from './store.ts';
 export type { WriteBuffer } from './write-buffer.ts';

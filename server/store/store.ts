@@ -42,6 +42,13 @@ export interface LastSample {
   readonly value: number;
 }
 
+/** What the last native histogram of a series was. */
+export interface StoredHistogram {
+  readonly series: number;
+  readonly timestampMs: number;
+  readonly histogram: NativeHistogram;
+}
+
 /** An input of aggregation as it was committed last; see `WriteBuffer.pushAggregateInput`. */
 export interface StoredAggregateInput {
   readonly output: number;
@@ -76,8 +83,8 @@ export interface Store {
   aggregateInputs(): Promise<StoredAggregateInput[]>;
   /** The same of inputs that are native histograms. */
   aggregateHistograms(): Promise<StoredAggregateHistogram[]>;
-  /** The last native histogram of a series. */
-  lastHistogram(series: number): Promise<{ timestampMs: number; histogram: NativeHistogram } | undefined>;
+  /** The last native histogram of every series that has one at or after `sinceMs`. */
+  lastHistograms(sinceMs: number): Promise<StoredHistogram[]>;
   /** The labels of the stored series, by number. */
   storedSeries(): Promise<Labels[]>;
   /** Name and type of every metric whose metadata is stored. */
@@ -137,7 +144,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     lastSamples: (sinceMs) => lastSamples(samples, last, sinceMs),
     aggregateInputs: () => readAggregateInputs(source),
     aggregateHistograms: () => readAggregateHistograms(source),
-    lastHistogram: (id) => readLastHistogram(source, id),
+    lastHistograms: (sinceMs) => readLastHistograms(source, sinceMs),
     storedSeries: () => readLabelSets(source, 'series', 0),
     storedMetadata: () => readMetadataTypes(source),
     diskBytes: () => directoryBytes(options.directory),
@@ -178,17 +185,19 @@ async function readHistogramSeries(source: ChunkSource): Promise<Uint32Array> {
   return Uint32Array.from(ids).sort();
 }
 
-async function readLastHistogram(
-  source: ChunkSource,
-  series: number,
-): Promise<{ timestampMs: number; histogram: NativeHistogram } | undefined> {
-  const query = `SELECT ts, body FROM histograms WHERE series = ${series} ORDER BY ts DESC, rowid DESC LIMIT 1`;
+async function readLastHistograms(source: ChunkSource, sinceMs: number): Promise<StoredHistogram[]> {
+  // Of several histograms at one time the one written last counts, so the row's number breaks the tie.
+  const order = 'ts::HUGEINT * 4294967296 + rowid';
+  const query = `SELECT series, max(ts)::BIGINT, max_by(body, ${order}) FROM histograms WHERE ts >= ${Math.floor(sinceMs)} GROUP BY series`;
+  const out: StoredHistogram[] = [];
   for await (const chunk of source.read(query, undefined, undefined)) {
-    if (chunk.count > 0) {
-      return { timestampMs: Number(int64s(chunk, 0)[0]), histogram: decodeHistogram(bytes(chunk, 1, 0)) };
+    const [series, times] = [uints(chunk, 0), int64s(chunk, 1)];
+    for (let row = 0; row < chunk.count; row++) {
+      const histogram = decodeHistogram(bytes(chunk, 2, row));
+      out.push({ series: series[row], timestampMs: Number(times[row]), histogram });
     }
   }
-  return undefined;
+  return out;
 }
 
 async function readAggregateHistograms(source: ChunkSource): Promise<StoredAggregateHistogram[]> {

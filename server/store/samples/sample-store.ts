@@ -5,7 +5,7 @@ import type { SampleCatalog } from './catalog.ts';
 import { decodeChunk, MAX_CHUNK_SAMPLES, sampleColumns } from './chunk-codec.ts';
 import { JournalWriter, replayJournal } from './journal.ts';
 import type { SampleBuffer } from './sample-buffer.ts';
-import { blocksToMerge, runSealJob } from './sealer.ts';
+import { blocksToMerge, Sealer } from './sealer.ts';
 import { createSegmentMemory, type SegmentMemory, SegmentWriter } from './segment.ts';
 
 /** Bounds of the samples in memory. */
@@ -82,6 +82,7 @@ export class SampleStore {
   private version = 1;
   private readonly histograms = new Set<number>();
   private histogramSeries = new Uint32Array(0);
+  private readonly sealer = new Sealer();
   private sealing: Promise<void> | undefined;
   private roomWaiters: (() => void)[] = [];
   private readonly removals = new Map<string, NodeJS.Timeout>();
@@ -97,9 +98,14 @@ export class SampleStore {
   static async open(options: SampleStoreOptions): Promise<SampleStore> {
     fs.mkdirSync(options.directory, { recursive: true });
     const store = new SampleStore(options);
-    store.takeUpBlocks();
-    await store.takeUpJournals(options);
-    return store;
+    try {
+      store.takeUpBlocks();
+      await store.takeUpJournals(options);
+      return store;
+    } catch (error) {
+      for (const { journal } of store.waiting) await journal.close();
+      throw error;
+    }
   }
 
   /** The number of the last commit. */
@@ -177,6 +183,7 @@ export class SampleStore {
   async close(): Promise<void> {
     this.isClosed = true;
     await this.sealing;
+    await this.sealer.close();
     for (const segment of [...this.waiting, this.active]) await segment.journal.close();
     for (const [file, timer] of this.removals) {
       clearTimeout(timer);
@@ -229,9 +236,9 @@ export class SampleStore {
       const temporary = path.join(this.directory, 'unfinished.block');
       try {
         if (segment) {
-          const block = await runSealJob({ kind: 'seal', memory: segment.memory, path: temporary });
+          const block = await this.sealer.run({ kind: 'seal', memory: segment.memory, path: temporary });
           await this.replaceSegment(segment, block);
-        } else if (parts) this.replaceBlocks(parts, await runSealJob({ kind: 'merge', parts, path: temporary }));
+        } else if (parts) this.replaceBlocks(parts, await this.sealer.run({ kind: 'merge', parts, path: temporary }));
       } catch {
         this.stats.failed++;
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
@@ -312,16 +319,17 @@ export class SampleStore {
     sequences = sequences.filter((sequence) => fs.existsSync(this.journalPath(sequence)));
     this.commits = options.tablesCommit;
     for (const sequence of sequences) {
-      const segment = await this.takeUpJournal(sequence, sequence === sequences.at(-1), options);
-      this.waiting.push(segment);
+      await this.takeUpJournal(sequence, sequence === sequences.at(-1), options);
     }
     this.active = this.waiting.pop() ?? (await this.openSegment(sealed + 1, 0));
   }
 
-  private async takeUpJournal(sequence: number, isNewest: boolean, options: SampleStoreOptions): Promise<OpenSegment> {
+  /** Fills a segment from its journal; it waits like those that were filled in this process. */
+  private async takeUpJournal(sequence: number, isNewest: boolean, options: SampleStoreOptions): Promise<void> {
     const file = this.journalPath(sequence);
     const bytes = fs.statSync(file).size;
     let segment = await this.openSegment(sequence, bytes);
+    this.waiting.push(segment);
     const replayInto = (writer: SegmentWriter) => {
       let fits = true;
       const replay = replayJournal(file, options.tablesCommit, isNewest, (samples) => {
@@ -335,6 +343,7 @@ export class SampleStore {
       // It was written under larger limits. No sample takes more than the slots of the shortest run.
       await segment.journal.close();
       segment = await this.openSegment(sequence, bytes, bytes);
+      this.waiting[this.waiting.length - 1] = segment;
       replay = replayInto(segment.writer);
       segment.openedMs = 0;
       if (!replay) throw new Error(`BUG: ${file} holds more samples than bytes`);
@@ -343,7 +352,6 @@ export class SampleStore {
     this.commits = Math.max(this.commits, replay.lastCommit);
     this.stats.droppedBytes += replay.dropped;
     if (replay.dropped > 0) await segment.journal.takeBack(replay.bytes);
-    return segment;
   }
 
   /**

@@ -1,8 +1,16 @@
-// The entry of the thread that seals a segment or merges blocks: one job, then it ends.
-import { parentPort, workerData } from 'node:worker_threads';
+// The entry of the thread that seals segments and merges blocks, one job after the other.
+import { parentPort } from 'node:worker_threads';
 import { mergeBlocks, sealSegment } from './seal.ts';
-import type { SealJob } from './sealer.ts';
+import type { SealAnswer, SealJob } from './sealer.ts';
 
-const job = workerData as SealJob;
-const block = job.kind === 'seal' ? sealSegment(job.memory, job.path) : mergeBlocks(job.parts, job.path);
-parentPort?.postMessage(block);
+parentPort?.on('message', (job: SealJob) => {
+  let answer: SealAnswer;
+  try {
+    answer = {
+      block: job.kind === 'seal' ? sealSegment(job.memory, job.path) : mergeBlocks(job.parts, job.path),
+    };
+  } catch (error) {
+    answer = { error: error instanceof Error ? error.message : String(error) };
+  }
+  parentPort?.postMessage(answer);
+});

@@ -7,14 +7,48 @@ export type SealJob =
   | { readonly kind: 'seal'; readonly memory: SegmentMemory; readonly path: string }
   | { readonly kind: 'merge'; readonly parts: readonly BlockSummary[]; readonly path: string };
 
-/** Runs a job in a thread of its own, so that the thread that acknowledges writes never waits for it. */
-export function runSealJob(job: SealJob): Promise<BlockSummary> {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./seal-thread.ts', import.meta.url), { workerData: job });
-    worker.once('message', resolve);
-    worker.once('error', reject);
-    worker.once('exit', (code) => reject(new Error(`the sealing thread ended with ${code}`)));
-  });
+/** What it answers. */
+export type SealAnswer = { readonly block: BlockSummary } | { readonly error: string };
+
+/** The thread ends when it had nothing to do for so long, milliseconds. */
+const IDLE_MS = 10_000;
+
+/** Runs jobs in a thread of its own, so that the thread that acknowledges writes never waits for them. */
+export class Sealer {
+  private worker: Worker | undefined;
+  private idle: NodeJS.Timeout | undefined;
+  private running: { resolve: (answer: SealAnswer) => void; reject: (error: Error) => void } | undefined;
+
+  /** Runs one job; never call it before the one before has ended. */
+  async run(job: SealJob): Promise<BlockSummary> {
+    clearTimeout(this.idle);
+    this.worker ??= this.start();
+    const { worker } = this;
+    const answer = await new Promise<SealAnswer>((resolve, reject) => {
+      this.running = { resolve, reject };
+      worker.postMessage(job);
+    });
+    this.idle = setTimeout(() => void this.close(), IDLE_MS).unref();
+    if ('error' in answer) throw new Error(answer.error);
+    return answer.block;
+  }
+
+  /** Ends the thread. */
+  async close(): Promise<void> {
+    clearTimeout(this.idle);
+    await this.worker?.terminate();
+  }
+
+  private start(): Worker {
+    const worker = new Worker(new URL('./seal-thread.ts', import.meta.url));
+    worker.on('message', (answer: SealAnswer) => this.running?.resolve(answer));
+    worker.on('error', (error) => this.running?.reject(error as Error));
+    worker.on('exit', (code) => {
+      this.worker = undefined;
+      this.running?.reject(new Error(`the sealing thread ended with ${code}`));
+    });
+    return worker;
+  }
 }
 
 /** Blocks that are merged at once. */

@@ -1,0 +1,163 @@
+import type { Source } from '../govern/index.ts';
+import { BarographError, labelValue, METRIC_NAME } from '../model/index.ts';
+import { parseSeriesLabels, type WriteRequestBatch } from '../wire/index.ts';
+import type { SeriesDoor } from './otlp-metrics.ts';
+import { LeakyRoutes, SeriesRoutes } from './series-routes.ts';
+
+/** How much of a batch was taken. */
+export interface BatchOutcome {
+  samples: number;
+  histograms: number;
+  exemplars: number;
+  /** Series that were refused. */
+  refused: number;
+  /** Why the first of them was. */
+  reason: string | undefined;
+}
+
+/**
+ * Takes batches of series whose labels are bytes (remote write, scrapes) through governance and aggregation. The bytes
+ * are the key under which a series' route is remembered, so that labels are parsed and judged once.
+ */
+export class BatchIngest {
+  private readonly door: SeriesDoor;
+  private readonly routes = new SeriesRoutes();
+  private readonly leaky = new LeakyRoutes();
+
+  constructor(door: SeriesDoor) {
+    this.door = door;
+  }
+
+  /** Takes in a decoded batch; a series that is refused leaves the others unharmed. */
+  take(batch: WriteRequestBatch, source: Source): BatchOutcome {
+    for (const metadata of batch.metadata) {
+      const governed = this.door.governor.governMetadata(metadata, source);
+      if (governed.metric !== '') this.door.takeMetadata(governed);
+    }
+    const outcome: BatchOutcome = { samples: 0, histograms: 0, exemplars: 0, refused: 0, reason: undefined };
+    const bytes = Buffer.from(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.byteLength);
+    this.takeSamples(batch, bytes, source, outcome);
+    this.takeHistograms(batch, bytes, source, outcome);
+    this.takeExemplars(batch, bytes, source, outcome);
+    return outcome;
+  }
+
+  private takeSamples(batch: WriteRequestBatch, bytes: Buffer, source: Source, outcome: BatchOutcome): void {
+    const { door, routes } = this;
+    const { labelStart, labelEnd, sampleSeries, sampleTimestampMs, sampleBits, sampleValue, sampleStartMs } = batch;
+    routes.restart();
+    for (let at = 0, end = 0; at < batch.sampleCount; at = end) {
+      const series = sampleSeries[at];
+      end = at + 1;
+      while (end < batch.sampleCount && sampleSeries[end] === series) end++;
+      let route = routes.find(bytes, labelStart[series], labelEnd[series]);
+      if (route < 0) {
+        try {
+          route = this.routeOf(batch, bytes, series, source);
+        } catch (error) {
+          refuse(error, outcome);
+          continue;
+        }
+      }
+      outcome.samples += end - at;
+      if (route >= 0) {
+        const id = routes.series[route];
+        const fleetSlot = routes.fleetSlots[route];
+        for (let row = at; row < end; row++) {
+          const [low, high] = [sampleBits[2 * row], sampleBits[2 * row + 1]];
+          door.takeClean(id, fleetSlot, sampleTimestampMs[row], sampleValue[row], low, high, sampleStartMs[row]);
+        }
+        continue;
+      }
+      for (const output of this.outputsOf(route)) {
+        const slot = door.aggregator.inputByHash(output, routes.hashHigh, routes.hashLow);
+        for (let row = at; row < end; row++) {
+          door.aggregator.add(slot, sampleTimestampMs[row], sampleValue[row], sampleStartMs[row]);
+        }
+      }
+    }
+  }
+
+  private takeHistograms(batch: WriteRequestBatch, bytes: Buffer, source: Source, outcome: BatchOutcome): void {
+    const { door, routes } = this;
+    for (const { series, timestampMs, startMs, histogram } of batch.histograms) {
+      try {
+        const route = this.routeOf(batch, bytes, series, source);
+        outcome.histograms++;
+        if (route >= 0) {
+          door.takeCleanHistogram(routes.series[route], routes.fleetSlots[route], timestampMs, histogram, startMs);
+          continue;
+        }
+        for (const output of this.outputsOf(route)) {
+          const slot = door.aggregator.inputByHash(output, routes.hashHigh, routes.hashLow);
+          door.aggregator.addHistogram(slot, timestampMs, histogram, startMs);
+        }
+      } catch (error) {
+        refuse(error, outcome);
+      }
+    }
+  }
+
+  /** Exemplars of a series that joins another one belong to the series that it became. */
+  private takeExemplars(batch: WriteRequestBatch, bytes: Buffer, source: Source, outcome: BatchOutcome): void {
+    const { governor, store } = this.door;
+    for (const { series, exemplar } of batch.exemplars) {
+      let id = -1;
+      const route = this.routes.find(bytes, batch.labelStart[series], batch.labelEnd[series]);
+      if (route >= 0) id = this.routes.series[route];
+      else {
+        const verdict = this.judge(batch, series, source);
+        if (verdict.kind !== 'refuse') id = store.series.resolve(verdict.labels);
+      }
+      // A series that was refused was counted with its samples.
+      if (id < 0) continue;
+      const labels = governor.governExemplar(exemplar.labels, source);
+      store.writer.buffer.pushExemplar(id, { ...exemplar, labels });
+      outcome.exemplars++;
+    }
+  }
+
+  /**
+   * The route of a clean series, or −1 minus the place in the table of leaking ones; then the routes' `hashHigh` and
+   * `hashLow` are the series'.
+   * @throws BarographError where the series is refused.
+   */
+  private routeOf(batch: WriteRequestBatch, bytes: Buffer, series: number, source: Source): number {
+    const { door, routes, leaky } = this;
+    const [start, end] = [batch.labelStart[series], batch.labelEnd[series]];
+    const route = routes.find(bytes, start, end);
+    if (route >= 0) return route;
+    const place = leaky.find(routes.hashHigh, routes.hashLow);
+    if (place >= 0) return -1 - place;
+    const verdict = this.judge(batch, series, source);
+    if (verdict.kind === 'refuse') {
+      throw new BarographError({ code: verdict.code, status: 400, where: 'series', got: verdict.message });
+    }
+    const fleetOutput = verdict.fleet ? door.openOutput(verdict.fleet.labels, verdict.fleet.rule) : -1;
+    if (verdict.kind === 'keep') {
+      const id = door.store.series.resolve(verdict.labels);
+      const fleetSlot = fleetOutput < 0 ? -1 : door.fleetSlot(fleetOutput, id);
+      return routes.add(bytes, start, end, { series: id, fleetSlot });
+    }
+    const output = door.openOutput(verdict.labels, verdict.rule);
+    leaky.set(routes.hashHigh, routes.hashLow, output, fleetOutput);
+    return -1 - leaky.find(routes.hashHigh, routes.hashLow);
+  }
+
+  private outputsOf(route: number): number[] {
+    const place = -1 - route;
+    const fleetOutput = this.leaky.fleetOutput(place);
+    return fleetOutput < 0 ? [this.leaky.output(place)] : [this.leaky.output(place), fleetOutput];
+  }
+
+  private judge(batch: WriteRequestBatch, series: number, source: Source) {
+    const labels = parseSeriesLabels(batch.labelBytes(series));
+    return this.door.governor.judgeSeries(labels, this.door.typeOf(labelValue(labels, METRIC_NAME)), source);
+  }
+}
+
+function refuse(error: unknown, outcome: BatchOutcome): void {
+  if (!(error instanceof BarographError)) throw error;
+  outcome.refused++;
+  outcome.reason ??= error.message;
+}
