@@ -13,6 +13,8 @@ export interface Program {
   /** `host:port` of OTLP over gRPC. */
   readonly otlpGrpcAddress: string;
   readonly pid: number;
+  /** Everything that it has said so far, on standard output and standard error. */
+  output(): string;
   /** Ends it as an operator would, and waits. */
   stop(): Promise<void>;
   /** Ends it as a crash would (`kill -9`), and waits. */
@@ -33,6 +35,11 @@ export async function startProgram(data: string, args: readonly string[] = []): 
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (data: Buffer) => {
+      said += data.toString('utf8');
+    });
   const addresses = await readyAddresses(child);
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
@@ -40,7 +47,13 @@ export async function startProgram(data: string, args: readonly string[] = []): 
     child.kill(signal);
     await ended;
   };
-  return { ...addresses, pid: child.pid as number, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
+  return {
+    ...addresses,
+    pid: child.pid as number,
+    output: () => said,
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+  };
 }
 
 type Addresses = Pick<Program, 'url' | 'otlpHttpUrl' | 'otlpGrpcAddress'>;

@@ -64,6 +64,22 @@ export class AttributeCleaner {
     return changed ? Object.fromEntries(cleaned) : attributes;
   }
 
+  /**
+   * The attributes with what is refused taken out of their maps and lists, and the rest as it is; for those that become
+   * flat names and texts before they are judged, in which nothing tells a map's key from a piece of a name.
+   */
+  cleanNested(attributes: Attributes, place: Place): Attributes {
+    let cleaned: [string, AttributeValue][] | undefined;
+    const names = Object.keys(attributes);
+    for (const [i, name] of names.entries()) {
+      const value = attributes[name];
+      const kept = value !== null && typeof value === 'object' ? this.cleanNamed(name, name, value, place, 0) : value;
+      if (kept !== value) cleaned ??= names.slice(0, i).map((before) => [before, attributes[before]]);
+      if (cleaned && kept !== undefined) cleaned.push([name, kept]);
+    }
+    return cleaned ? Object.fromEntries(cleaned) : attributes;
+  }
+
   /** A string value without what is refused, or `undefined`; for values that stand outside attributes. */
   cleanText(name: string, value: string, place: Place): string | undefined {
     const cleaned = this.cleanNamed(name, name, value, place, 0);

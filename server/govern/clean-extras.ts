@@ -68,7 +68,8 @@ export class ExtrasCleaner {
         if (!this.requestRules.has(verdict.rule)) return verdict.rule;
         return ID_VALUE.test(value) && sniffValue(value, 'personal') === undefined ? undefined : 'exemplar_value';
       case 'taxonomy':
-        return sniffValue(value, 'identity', name) === undefined ? undefined : 'exemplar_value';
+        if (sniffValue(value, 'identity', name) !== undefined) return 'exemplar_value';
+        return this.fields.holdsContent(value) ? 'content_in_value' : undefined;
       case 'content':
         return 'content';
       case 'unfit':

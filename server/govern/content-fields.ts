@@ -1,6 +1,7 @@
 import { nextField } from './field-site.ts';
 import type { NameJudge } from './names.ts';
 import type { Policy } from './policy.ts';
+import { isProse } from './prose.ts';
 
 const MAX_CACHED_FIELDS = 10_000;
 
@@ -30,8 +31,12 @@ export class ContentFields {
     return verdict;
   }
 
-  /** Whether a text is a structure (JSON, a repr, fields) with a content field that isn't empty. */
+  /**
+   * Whether a text is a structure (JSON, a repr, fields) with a content field that isn't empty, or a list of words or
+   * tokens that read like a sentence.
+   */
   holdsContent(text: string): boolean {
+    if (text.startsWith('[') && isListOfProse(text)) return true;
     for (let site = nextField(text, 0); site; site = nextField(text, site.start)) {
       if ((site.isQuoted || site.isAssigned) && site.start < text.length && this.isContent(site.name)) return true;
     }
@@ -50,5 +55,17 @@ export class ContentFields {
     return (
       parts.length > 1 && last !== undefined && !LOG_TEXT.has(last) && this.fields.has(last.replace(/[^a-z0-9]/g, ''))
     );
+  }
+}
+
+/** Lists of OTLP's attributes become JSON where a label or structured metadata takes them. */
+function isListOfProse(text: string): boolean {
+  try {
+    const list: unknown = JSON.parse(text);
+    if (!Array.isArray(list)) return false;
+    const words = list.flat(4).filter((value) => typeof value === 'string');
+    return words.length >= 3 && isProse(words.join(' '));
+  } catch {
+    return false;
   }
 }

@@ -1,4 +1,4 @@
-import type { Labels, LogEntry, MetricMetadata, MetricType, Span } from '../model/index.ts';
+import type { Attributes, Labels, LogEntry, MetricMetadata, MetricType, Span } from '../model/index.ts';
 import { Budgets } from './budget.ts';
 import { AttributeCleaner } from './clean-attributes.ts';
 import { ExtrasCleaner } from './clean-extras.ts';
@@ -27,6 +27,8 @@ export interface Governor {
   ruleOf(metric: string, type: MetricType): AggregationRule;
   /** The span without what is refused; the same object where nothing had to change. */
   governSpan(span: Span, source: Source): Span;
+  /** A log record's attributes without content in their maps and lists, before these become flat names and texts. */
+  governLogAttributes(attributes: Attributes, source: Source): Attributes;
   /** The entry without what is refused, the same object where nothing had to change; `undefined` where it is refused. */
   governLog(entry: LogEntry, source: Source): LogEntry | undefined;
   governExemplar(labels: Labels, source: Source): Labels;
@@ -59,6 +61,7 @@ export function createGovernor(changes: PolicyChanges = {}): Governor {
     resolutionOf: (metric) => (metric.startsWith(FLEET_PREFIX) ? policy.fleetResolutionMs : 0),
     knowStreams: (known) => streams.knowStreams(known),
     governSpan: (span, source) => spans.clean(span, source),
+    governLogAttributes: (given, source) => attributes.cleanNested(given, { signal: 'logs', source }),
     governLog: (entry, source) => logs.clean(entry, source),
     governExemplar: (labels, source) => extras.cleanExemplar(labels, source),
     governMetadata: (metadata, source) => extras.cleanMetadata(metadata, source),

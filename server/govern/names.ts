@@ -23,6 +23,8 @@ export class NameJudge {
   private readonly contentNames: Set<string>;
   private readonly contentPrefixes: string[];
   private readonly contentPatterns: RegExp[];
+  /** The same for names in the form of `dotted`. */
+  private readonly dottedPatterns: RegExp[];
   private readonly nameBytes: number;
 
   constructor(policy: Policy) {
@@ -32,6 +34,7 @@ export class NameJudge {
     this.contentNames = new Set(policy.content.exact.map(dotted));
     this.contentPrefixes = policy.content.prefixes.map(dotted);
     this.contentPatterns = policy.content.patterns.map((pattern) => wholeName('content', pattern));
+    this.dottedPatterns = policy.content.patterns.map((pattern) => wholeName('content', dottedPattern(pattern)));
     this.nameBytes = policy.limits.nameBytes;
   }
 
@@ -64,13 +67,19 @@ export class NameJudge {
     const form = dotted(name);
     if (this.contentNames.has(form)) return true;
     if (this.contentPrefixes.some((prefix) => form.startsWith(prefix))) return true;
-    return this.contentPatterns.some((pattern) => pattern.test(name) || pattern.test(form));
+    if (this.contentPatterns.some((pattern) => pattern.test(name))) return true;
+    return this.dottedPatterns.some((pattern) => pattern.test(form));
   }
 }
 
 /** The name in lower case with dots, so that gen_ai_input_messages is gen_ai.input.messages. */
 function dotted(name: string): string {
   return name.toLowerCase().replace(SEPARATORS, '.');
+}
+
+/** The pattern for names in the form of `dotted`; what stands in brackets is left as it is, since no name needs it. */
+function dottedPattern(pattern: string): string {
+  return pattern.replace(/_(?![^[]*\])/g, '\\.');
 }
 
 /**
