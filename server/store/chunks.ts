@@ -4,7 +4,6 @@ import {
   type DuckDBDataChunk,
   type DuckDBInstance,
   DuckDBTypeId,
-  type DuckDBVector,
   LIST,
   listValue,
   UINTEGER,
@@ -120,7 +119,7 @@ function rowsOf(chunk: DuckDBDataChunk): Rows {
         break;
       }
       case DuckDBTypeId.VARCHAR:
-        columns.push(stringsOf(vector, count));
+        columns.push(Array.from({ length: count }, (_, row) => vector.getItem(row) as string));
         break;
       case DuckDBTypeId.BLOB:
         columns.push(
@@ -135,41 +134,6 @@ function rowsOf(chunk: DuckDBDataChunk): Rows {
     }
   }
   return { count, columns };
-}
-
-/** Texts of up to 12 bytes lie in the vector itself: their length, then their bytes. */
-const INLINE_BYTES = 12;
-/** Places of the short texts that were read last; a power of two. */
-const SHORT_TEXTS = 1024;
-const shortWords = new Uint32Array(4 * SHORT_TEXTS);
-const shortTexts: (string | undefined)[] = new Array(SHORT_TEXTS).fill(undefined);
-
-/**
- * The texts of a vector. Names of spans, services and the like are short and repeat, and decoding one costs more than
- * all else that is done with its row, so the short ones are looked up by their bytes.
- */
-function stringsOf(vector: DuckDBVector, count: number): string[] {
-  const { dataView: view } = vector as unknown as { dataView: DataView };
-  const out: string[] = new Array(count);
-  const words = new Uint32Array(view.buffer, view.byteOffset, 4 * count);
-  for (let row = 0; row < count; row++) {
-    const at = 4 * row;
-    if (words[at] > INLINE_BYTES || words[at] === 0) {
-      out[row] = vector.getItem(row) as string;
-      continue;
-    }
-    const [a, b, c, d] = [words[at], words[at + 1], words[at + 2], words[at + 3]];
-    const place = (Math.imul(a ^ Math.imul(b ^ Math.imul(c ^ Math.imul(d, 0x9e3779b1), 0x85ebca6b), 0xc2b2ae35), 0x27d4eb2f) >>> 22) & (SHORT_TEXTS - 1);
-    const known = 4 * place;
-    let found = shortTexts[place];
-    if (found === undefined || shortWords[known] !== a || shortWords[known + 1] !== b || shortWords[known + 2] !== c || shortWords[known + 3] !== d) {
-      found = vector.getItem(row) as string;
-      shortTexts[place] = found;
-      shortWords.set([a, b, c, d], known);
-    }
-    out[row] = found;
-  }
-  return out;
 }
 
 type ToServer =
