@@ -38,7 +38,15 @@ function errorRatio(outcomes: string, by: string): string {
 /** How many lines that aren't structured events match an expression and not another, in each step. */
 function countLines(pattern: string, without?: string): string {
   const not = without === undefined ? '' : ` !~ ${JSON.stringify(without)}`;
-  return `sum(count_over_time({service_name=~".+",$filters} !~ "^[{]" |~ ${JSON.stringify(pattern)}${not} [$__interval]))`;
+  return `sum(count_over_time(${linesThat(pattern)}${not} [$__interval]))`;
+}
+
+function troubledLines(): string {
+  return linesThat(`${ERROR_LINE}|${WARNING_LINE}`);
+}
+
+function linesThat(pattern: string): string {
+  return `{service_name=~".+",$filters} !~ "^[{]" |~ ${JSON.stringify(pattern)}`;
 }
 
 const HEALTH_ROW: PaneRow = {
@@ -192,6 +200,7 @@ const BEHAVIOUR_ROW: PaneRow = {
 };
 
 const FAILED_LINES = /* @__PURE__ */ countLines(ERROR_LINE);
+const TROUBLED_LINES = /* @__PURE__ */ troubledLines();
 const WARNED_LINES = /* @__PURE__ */ countLines(WARNING_LINE, ERROR_LINE);
 
 /** The pane: three rows from what users feel down to what causes it, and a lane of warnings along the time axis. */
@@ -221,7 +230,7 @@ export const PANE: Pane = {
       },
     ],
     labels: AI_LABELS,
-    links: [ENGINE_LINES],
+    links: [{ title: 'Warnings and errors', kind: 'logs', expr: TROUBLED_LINES }, ENGINE_LINES],
     source: { needs: ['log lines of engines and drivers'], sender: 'a log shipper by Loki push or OTLP' },
   },
 };

@@ -37,7 +37,7 @@ function LogItem({ line, open, onToggle }: LogItemProps) {
           {line.level === 'info' || line.level === 'debug' ? '' : line.level === 'error' ? 'E' : 'W'}
         </span>
         <span className="log-text" data-prose={line.prose ? '' : undefined}>
-          {line.text ? <b>{line.text}</b> : null}
+          {line.text ? <b>{open ? line.whole : line.text}</b> : null}
           {line.fields.map(([name, value]) => (
             <span key={name} className="field">
               <i>{name}</i>={value}

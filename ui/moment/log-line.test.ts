@@ -33,7 +33,20 @@ describe('readLogLine', () => {
     ['{broken json', 'info'],
   ])('%s is %s', (text, level) => {
     const line = read(text);
-    expect([line.level, line.text, line.prose]).toEqual([level, text, true]);
+    expect([line.level, line.whole, line.prose]).toEqual([level, text, true]);
+  });
+
+  test.each([
+    ['(EngineCore pid=258) ERROR 11-24 10:00:00 [core.py:871] out of memory', '[core.py:871] out of memory'],
+    [
+      '(APIServer pid=1) INFO:     10.42.0.17:4 - "POST /v1 HTTP/1.1" 200 OK',
+      '10.42.0.17:4 - "POST /v1 HTTP/1.1" 200 OK',
+    ],
+    ['[2026-11-24 10:00:00,123] [WARNING] [stage3.py:2236:step] 3 flushes', '[stage3.py:2236:step] 3 flushes'],
+    ['[431000.123] NVRM: Xid (PCI:0000:05:00): 79, pid=1', '[431000.123] NVRM: Xid (PCI:0000:05:00): 79, pid=1'],
+    ['INFORMATION about nothing', 'INFORMATION about nothing'],
+  ])('%s is shown without what stands in columns', (whole, text) => {
+    expect(read(whole).text).toBe(text);
   });
 });
 

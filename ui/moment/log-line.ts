@@ -10,8 +10,10 @@ export interface ShownLine {
   readonly timeMs: number;
   readonly level: LogLevel;
   readonly service: string;
-  /** The event's name, or the line as it was written. */
+  /** The event's name, or the line without the parts that stand in columns of their own. */
   readonly text: string;
+  /** The whole line of prose as it was written; the same as `text` for an event. */
+  readonly whole: string;
   /** Whether `text` is prose rather than the name of an event. */
   readonly prose: boolean;
   /** Fields of a structured line, without those that stand elsewhere. */
@@ -35,6 +37,14 @@ const PLACED = new Set([
   'service_name',
 ]);
 
+/**
+ * How engines begin a line: their process, its level and the time, all of which stand in columns of their own. vLLM's
+ * `(EngineCore pid=258) INFO 11-24 10:00:00 `, uvicorn's `(APIServer pid=1) INFO:     `, DeepSpeed's
+ * `[2026-11-24 10:00:00,000] [WARNING] `.
+ */
+const LINE_HEAD =
+  /^(?:(?:\(\w+ pid=\d+\) )?(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):?\s+(?:\d\d-\d\d \d\d:\d\d:\d\d )?|\[[-\d:, ]+\] \[[A-Z]+\] )/;
+
 /** Takes a line apart: JSON objects into fields, anything else stays as it was written. */
 export function readLogLine(line: LogLine, index: number): ShownLine {
   const record = parseObject(line.line);
@@ -55,7 +65,8 @@ export function readLogLine(line: LogLine, index: number): ShownLine {
       line.line,
     ),
     service: line.labels.service_name ?? line.labels.job ?? '',
-    text: event ?? (record ? '' : line.line),
+    text: event ?? (record ? '' : line.line.replace(LINE_HEAD, '')),
+    whole: event ?? (record ? '' : line.line),
     prose: !record,
     fields,
     labels: ownLabels(line.labels, record),
