@@ -220,6 +220,11 @@ const EXPLAINED: readonly { readonly query: RegExp; readonly only?: RegExp; read
     why: 'Prometheus 3.5 takes what it read out of compared histograms for histograms, and sort leaves those out',
   },
   {
+    query: /histogram_(count|sum|avg)\(.*[!=]=/,
+    only: /only in theirs/,
+    why: 'Prometheus 3.5 reads only counts and sums under histogram_count, also where whole histograms are compared',
+  },
+  {
     query: /changes\(+(nh|mix)/,
     why: "Prometheus's storage adds empty buckets of later histograms to earlier ones, which 3.5 counts as changes",
   },

@@ -1,5 +1,4 @@
-import { equalLabels, type NativeHistogram, printLabels } from '../server/model/index.ts';
-import { compact } from '../server/query/promql/histogram-arithmetic.ts';
+import { compactHistogram, equalLabels, type NativeHistogram, printLabels } from '../server/model/index.ts';
 import { unquote } from '../server/query/promql/strings.ts';
 import { type Point, parseOffset, parsePoints, splitMetric } from './promql-notation.ts';
 import type { Answer, AnswerSeries, QueryTime } from './promql-target.ts';
@@ -169,7 +168,7 @@ function comparePoint(expected: Point, got: number | NativeHistogram | undefined
   if (expected.hintGiven && expected.value.counterResetHint !== got.counterResetHint) {
     return `expected the hint ${expected.value.counterResetHint}, got ${got.counterResetHint}`;
   }
-  return compareHistograms(compact(expected.value), compact(got));
+  return compareHistograms(compactHistogram(expected.value), compactHistogram(got));
 }
 
 function compareHistograms(a: NativeHistogram, b: NativeHistogram): string | undefined {

@@ -1,4 +1,5 @@
 import {
+  isHistogramReset,
   type Labels,
   labelsKey,
   labelValue,
@@ -8,7 +9,6 @@ import {
   withLabel,
   withoutLabels,
 } from '../server/model/index.ts';
-import { isReset } from '../server/query/promql/histogram-arithmetic.ts';
 import { type Point, parseFloatGo, parseSeriesLine, toSamples } from './promql-notation.ts';
 
 /** What a script loaded so far; later loads of a series add to it. */
@@ -57,7 +57,7 @@ export function withHints(points: [number, Point][]): [number, Point][] {
     before = value;
     if (value.counterResetHint === 'gauge') return [ms, point];
     const comparable = known && known.counterResetHint !== 'gauge';
-    const continues = comparable && !isReset(known, { ...value, counterResetHint: 'unknown' });
+    const continues = comparable && !isHistogramReset(known, { ...value, counterResetHint: 'unknown' });
     const hint = continues ? 'no_reset' : 'unknown';
     return [ms, { ...point, value: { ...value, counterResetHint: hint } }];
   });

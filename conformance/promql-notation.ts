@@ -1,5 +1,4 @@
 import {
-  addHistograms,
   bitsOf,
   type CounterResetHint,
   type Labels,
@@ -9,6 +8,7 @@ import {
   type SeriesSamples,
   scaleHistogram,
   setStale,
+  sumHistograms,
 } from '../server/model/index.ts';
 import { parsePromql } from '../server/query/promql/index.ts';
 
@@ -75,7 +75,7 @@ export function parsePoints(text: string): Point[] {
         let value = first.value;
         out.push({ kind: 'histogram', ...first });
         for (let i = 0; i < Number(step[3]); i++) {
-          const sum = addHistograms(value, step[1] === '+' ? delta : scaleHistogram(delta, -1));
+          const sum = sumHistograms([value, step[1] === '+' ? delta : scaleHistogram(delta, -1)])?.value;
           if (!sum) throw new Error('histograms of an expansion do not fit');
           value = { ...sum, counterResetHint: first.value.counterResetHint };
           out.push({ kind: 'histogram', value, hintGiven: first.hintGiven });

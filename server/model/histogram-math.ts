@@ -1,4 +1,4 @@
-import { type CounterResetHint, CUSTOM_BUCKETS_SCHEMA, type NativeHistogram } from './histogram.ts';
+import { CUSTOM_BUCKETS_SCHEMA, type NativeHistogram } from './histogram.ts';
 
 /** One bucket of a histogram with its bounds; a missing bound is infinite. */
 export interface Bucket {
@@ -7,6 +7,10 @@ export interface Bucket {
   readonly upper: number;
   readonly count: number;
 }
+
+/** Buckets of one side: indices, ascending and unique, and counts. */
+type Buckets = readonly [Int32Array, Float64Array];
+const NO_BUCKETS: Buckets = [new Int32Array(0), new Float64Array(0)];
 
 /** The upper bound of bucket `index` of an exponential schema. */
 export function bucketBound(index: number, schema: number): number {
@@ -43,7 +47,12 @@ export function bucketsOf(h: NativeHistogram): Bucket[] {
   return out;
 }
 
-/** A histogram with every count and the sum multiplied. */
+/** Whether a histogram has custom bounds. */
+export function hasCustomBounds(h: NativeHistogram): boolean {
+  return h.schema === CUSTOM_BUCKETS_SCHEMA;
+}
+
+/** A histogram with every count and the sum multiplied; a negative factor makes a gauge. */
 export function scaleHistogram(h: NativeHistogram, factor: number): NativeHistogram {
   return {
     ...h,
@@ -56,181 +65,141 @@ export function scaleHistogram(h: NativeHistogram, factor: number): NativeHistog
   };
 }
 
+/** A histogram with every count and the sum divided; by zero it keeps no buckets. */
+export function divideHistogram(h: NativeHistogram, divisor: number): NativeHistogram {
+  const quotient: NativeHistogram = {
+    ...h,
+    zeroCount: h.zeroCount / divisor,
+    count: h.count / divisor,
+    sum: h.sum / divisor,
+    positiveCounts: h.positiveCounts.map((c) => c / divisor),
+    negativeCounts: h.negativeCounts.map((c) => c / divisor),
+    counterResetHint: divisor < 0 ? 'gauge' : h.counterResetHint,
+  };
+  if (divisor !== 0) return quotient;
+  const [indices, counts] = NO_BUCKETS;
+  const none = { positiveIndices: indices, positiveCounts: counts, negativeIndices: indices, negativeCounts: counts };
+  return { ...quotient, ...none };
+}
+
+/** A histogram without its empty buckets; the same one where it has none. */
+export function compactHistogram(h: NativeHistogram): NativeHistogram {
+  if (!hasZero(h.positiveCounts) && !hasZero(h.negativeCounts)) return h;
+  const [positiveIndices, positiveCounts] = populated(h.positiveIndices, h.positiveCounts);
+  const [negativeIndices, negativeCounts] = populated(h.negativeIndices, h.negativeCounts);
+  return { ...h, positiveIndices, positiveCounts, negativeIndices, negativeCounts };
+}
+
+function hasZero(counts: Float64Array): boolean {
+  for (let i = 0; i < counts.length; i++) if (counts[i] === 0) return true;
+  return false;
+}
+
+function populated(indices: Int32Array, counts: Float64Array): Buckets {
+  if (!hasZero(counts)) return [indices, counts];
+  return [indices.filter((_, i) => counts[i] !== 0), counts.filter((c) => c !== 0)];
+}
+
+/** Whether two histograms hold the same observations in the same layout, empty buckets aside; NaN equals NaN. */
+export function equalHistograms(a: NativeHistogram, b: NativeHistogram): boolean {
+  if (a.schema !== b.schema || !sameNumber(a.count, b.count) || !sameNumber(a.sum, b.sum)) return false;
+  if (hasCustomBounds(a)) {
+    if (!sameBounds(a.customValues, b.customValues)) return false;
+  } else if (a.zeroThreshold !== b.zeroThreshold || !sameNumber(a.zeroCount, b.zeroCount)) return false;
+  return (
+    sameBuckets(a.positiveIndices, a.positiveCounts, b.positiveIndices, b.positiveCounts) &&
+    sameBuckets(a.negativeIndices, a.negativeCounts, b.negativeIndices, b.negativeCounts)
+  );
+}
+
+function sameNumber(a: number, b: number): boolean {
+  return a === b || (Number.isNaN(a) && Number.isNaN(b));
+}
+
+function sameBuckets(ai: Int32Array, ac: Float64Array, bi: Int32Array, bc: Float64Array): boolean {
+  const [x, y] = [populated(ai, ac), populated(bi, bc)];
+  return x[0].length === y[0].length && x[0].every((index, i) => index === y[0][i] && x[1][i] === y[1][i]);
+}
+
+/** Whether custom bounds are equal; absent ones are none. */
+export function sameBounds(a: Float64Array | undefined, b: Float64Array | undefined): boolean {
+  if (a === b) return true;
+  if (!a || !b || a.length !== b.length) return (a?.length ?? 0) === 0 && (b?.length ?? 0) === 0;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
 /**
  * The same observations with fewer, wider buckets: bucket i of schema s lies in bucket ⌈i / 2^(s−t)⌉ of the coarser
- * schema t ≤ s.
+ * schema t ≤ s. A histogram that is as coarse already, or has custom bounds, is returned as it is.
  */
 export function reduceSchema(h: NativeHistogram, schema: number): NativeHistogram {
-  if (h.schema === schema || h.schema === CUSTOM_BUCKETS_SCHEMA) return h;
+  if (h.schema <= schema) return h;
   const shift = h.schema - schema;
   const [positiveIndices, positiveCounts] = mergeDown(h.positiveIndices, h.positiveCounts, shift);
   const [negativeIndices, negativeCounts] = mergeDown(h.negativeIndices, h.negativeCounts, shift);
   return { ...h, schema, positiveIndices, positiveCounts, negativeIndices, negativeCounts };
 }
 
-function mergeDown(indices: Int32Array, counts: Float64Array, shift: number): [Int32Array, Float64Array] {
-  const outIndices: number[] = [];
-  const outCounts: number[] = [];
+function mergeDown(indices: Int32Array, counts: Float64Array, shift: number): Buckets {
+  const [outIndices, outCounts] = [new Int32Array(indices.length), new Float64Array(indices.length)];
+  let n = 0;
   for (let i = 0; i < indices.length; i++) {
     const index = ((indices[i] - 1) >> shift) + 1;
-    if (outIndices[outIndices.length - 1] === index) outCounts[outCounts.length - 1] += counts[i];
+    if (n > 0 && outIndices[n - 1] === index) outCounts[n - 1] += counts[i];
     else {
-      outIndices.push(index);
-      outCounts.push(counts[i]);
+      outIndices[n] = index;
+      outCounts[n++] = counts[i];
     }
   }
-  return [Int32Array.from(outIndices), Float64Array.from(outCounts)];
+  return [outIndices.slice(0, n), outCounts.slice(0, n)];
 }
 
-/**
- * a + b (or a − b with `sign` −1). Exponential histograms meet at the coarser schema and the wider zero bucket. Custom
- * bounds must be equal.
- * @returns `undefined` where one has custom bounds and the other doesn't, or where custom bounds differ.
- */
-export function addHistograms(a: NativeHistogram, b: NativeHistogram, sign: 1 | -1 = 1): NativeHistogram | undefined {
-  if ((a.schema === CUSTOM_BUCKETS_SCHEMA) !== (b.schema === CUSTOM_BUCKETS_SCHEMA)) return undefined;
-  if (a.customValues && b.customValues && !sameBounds(a.customValues, b.customValues)) return undefined;
-  const schema = Math.min(a.schema, b.schema);
-  let x = reduceSchema(a, schema);
-  let y = reduceSchema(b, schema);
-  if (x.zeroThreshold !== y.zeroThreshold) {
-    const threshold = commonZeroThreshold(x, y);
-    x = widenZeroBucket(x, threshold);
-    y = widenZeroBucket(y, threshold);
+/** The coarsest schema. */
+const MIN_SCHEMA = -4;
+
+/** The histogram with at most `maxBuckets` buckets, at a lower resolution where it had more; never coarser than −4. */
+export function boundBuckets(h: NativeHistogram, maxBuckets: number): NativeHistogram {
+  let bounded = h;
+  while (bounded.schema > MIN_SCHEMA && bounded.positiveIndices.length + bounded.negativeIndices.length > maxBuckets) {
+    bounded = reduceSchema(bounded, bounded.schema - 1);
   }
-  const [positiveIndices, positiveCounts] = addBuckets(
-    x.positiveIndices,
-    x.positiveCounts,
-    y.positiveIndices,
-    y.positiveCounts,
-    sign,
-  );
-  const [negativeIndices, negativeCounts] = addBuckets(
-    x.negativeIndices,
-    x.negativeCounts,
-    y.negativeIndices,
-    y.negativeCounts,
-    sign,
-  );
-  return {
-    schema,
-    zeroThreshold: x.zeroThreshold,
-    zeroCount: x.zeroCount + sign * y.zeroCount,
-    count: x.count + sign * y.count,
-    sum: x.sum + sign * y.sum,
-    positiveIndices,
-    positiveCounts,
-    negativeIndices,
-    negativeCounts,
-    customValues: x.customValues,
-    counterResetHint: combinedHint(a, b, sign),
-  };
+  return bounded;
 }
 
-function combinedHint(a: NativeHistogram, b: NativeHistogram, sign: 1 | -1): CounterResetHint {
-  if (sign === -1 || a.counterResetHint === 'gauge' || b.counterResetHint === 'gauge') return 'gauge';
-  return a.counterResetHint === b.counterResetHint ? a.counterResetHint : 'unknown';
+/** The narrowest threshold from `threshold` on that cuts through no populated bucket. */
+export function thresholdBeyond(h: NativeHistogram, threshold: number): number {
+  let widened = threshold;
+  // Moving it for a bucket of one side may make it cut through one of the other.
+  for (let before = -1; before !== widened; ) {
+    before = widened;
+    widened = beyond(h.positiveIndices, h.positiveCounts, h.schema, widened);
+    widened = beyond(h.negativeIndices, h.negativeCounts, h.schema, widened);
+  }
+  return widened;
 }
 
-function sameBounds(a: Float64Array, b: Float64Array): boolean {
-  return a.length === b.length && a.every((bound, i) => bound === b[i]);
-}
-
-/** The narrowest threshold that holds both zero buckets and cuts through no populated bucket of either. */
-function commonZeroThreshold(a: NativeHistogram, b: NativeHistogram): number {
-  let threshold = Math.max(a.zeroThreshold, b.zeroThreshold);
-  for (let moved = true; moved; ) {
-    moved = false;
-    for (const h of [a, b]) {
-      for (const [indices, counts] of [
-        [h.positiveIndices, h.positiveCounts],
-        [h.negativeIndices, h.negativeCounts],
-      ] as const) {
-        for (let i = 0; i < indices.length; i++) {
-          if (counts[i] === 0) continue;
-          const lower = bucketBound(indices[i] - 1, h.schema);
-          const upper = bucketBound(indices[i], h.schema);
-          if (lower < threshold && threshold < upper) {
-            threshold = upper;
-            moved = true;
-          }
-        }
-      }
-    }
+function beyond(indices: Int32Array, counts: Float64Array, schema: number, threshold: number): number {
+  for (let i = 0; i < indices.length; i++) {
+    if (bucketBound(indices[i] - 1, schema) >= threshold) break;
+    const upper = bucketBound(indices[i], schema);
+    if (counts[i] !== 0 && upper > threshold) return upper;
   }
   return threshold;
 }
 
-function widenZeroBucket(h: NativeHistogram, threshold: number): NativeHistogram {
+/** The histogram with a zero bucket of at least `threshold`; a bucket that the threshold would cut is swallowed whole. */
+export function widenZeroBucket(h: NativeHistogram, threshold: number): NativeHistogram {
   if (h.zeroThreshold >= threshold) return h;
+  const widened = thresholdBeyond(h, threshold);
   let zeroCount = h.zeroCount;
-  const outside = (indices: Int32Array, counts: Float64Array): [Int32Array, Float64Array] => {
+  const outside = (indices: Int32Array, counts: Float64Array): Buckets => {
     let kept = 0;
-    while (kept < indices.length && bucketBound(indices[kept], h.schema) <= threshold) zeroCount += counts[kept++];
-    return [indices.subarray(kept), counts.subarray(kept)];
+    while (kept < indices.length && bucketBound(indices[kept], h.schema) <= widened) zeroCount += counts[kept++];
+    return kept === 0 ? [indices, counts] : [indices.slice(kept), counts.slice(kept)];
   };
   const [positiveIndices, positiveCounts] = outside(h.positiveIndices, h.positiveCounts);
   const [negativeIndices, negativeCounts] = outside(h.negativeIndices, h.negativeCounts);
-  return {
-    ...h,
-    zeroThreshold: threshold,
-    zeroCount,
-    positiveIndices,
-    positiveCounts,
-    negativeIndices,
-    negativeCounts,
-  };
-}
-
-function addBuckets(
-  ai: Int32Array,
-  ac: Float64Array,
-  bi: Int32Array,
-  bc: Float64Array,
-  sign: 1 | -1,
-): [Int32Array, Float64Array] {
-  const indices = new Int32Array(ai.length + bi.length);
-  const counts = new Float64Array(indices.length);
-  let n = 0;
-  for (let i = 0, j = 0; i < ai.length || j < bi.length; n++) {
-    if (j >= bi.length || (i < ai.length && ai[i] < bi[j])) {
-      indices[n] = ai[i];
-      counts[n] = ac[i++];
-    } else if (i >= ai.length || bi[j] < ai[i]) {
-      indices[n] = bi[j];
-      counts[n] = sign * bc[j++];
-    } else {
-      indices[n] = ai[i];
-      counts[n] = ac[i++] + sign * bc[j++];
-    }
-  }
-  return [indices.subarray(0, n), counts.subarray(0, n)];
-}
-
-/**
- * Whether a counter histogram was reset between `before` and `now`: a count went down, a bucket vanished, the
- * resolution grew finer, or the sender said so. Source: prometheus/prometheus FloatHistogram.DetectReset.
- */
-export function isHistogramReset(before: NativeHistogram, now: NativeHistogram): boolean {
-  if (now.counterResetHint === 'reset') return true;
-  if (now.counterResetHint === 'no_reset') return false;
-  if (now.count < before.count) return true;
-  if ((now.schema === CUSTOM_BUCKETS_SCHEMA) !== (before.schema === CUSTOM_BUCKETS_SCHEMA)) return true;
-  if (now.customValues && before.customValues && !sameBounds(now.customValues, before.customValues)) return true;
-  if (now.schema > before.schema || now.zeroThreshold < before.zeroThreshold) return true;
-  const old = widenZeroBucket(reduceSchema(before, now.schema), now.zeroThreshold);
-  if (now.zeroCount < old.zeroCount) return true;
-  return (
-    wentDown(old.positiveIndices, old.positiveCounts, now.positiveIndices, now.positiveCounts) ||
-    wentDown(old.negativeIndices, old.negativeCounts, now.negativeIndices, now.negativeCounts)
-  );
-}
-
-function wentDown(oi: Int32Array, oc: Float64Array, ni: Int32Array, nc: Float64Array): boolean {
-  for (let i = 0, j = 0; i < oi.length; i++) {
-    if (oc[i] === 0) continue;
-    while (j < ni.length && ni[j] < oi[i]) j++;
-    if (j >= ni.length || ni[j] !== oi[i] || nc[j] < oc[i]) return true;
-  }
-  return false;
+  const buckets = { positiveIndices, positiveCounts, negativeIndices, negativeCounts };
+  return { ...h, zeroThreshold: widened, zeroCount, ...buckets };
 }

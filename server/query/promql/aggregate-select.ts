@@ -5,7 +5,7 @@ import type { EvaluationContext } from './context.ts';
 import { executionError } from './errors.ts';
 import { formatG, formatValue } from './format.ts';
 import { grouping } from './group-index.ts';
-import { printHistogram } from './histogram-arithmetic.ts';
+import { printHistogram } from './histogram-text.ts';
 import { placeOf } from './label-hash.ts';
 import { quote } from './strings.ts';
 import { emptySeries, isEmptySeries, type VectorSeries } from './values.ts';

@@ -1,11 +1,16 @@
-import { type Labels, type NativeHistogram, NO_LABELS } from '../../model/index.ts';
+import {
+  compactHistogram,
+  type Labels,
+  type NativeHistogram,
+  NO_LABELS,
+  preciseMean,
+  sumHistograms,
+} from '../../model/index.ts';
 import { countValues, isSelection, selectMembers } from './aggregate-select.ts';
 import type { Aggregate, Expr } from './ast.ts';
 import type { EvaluationContext } from './context.ts';
 import { formatG } from './format.ts';
 import { GroupIndex } from './group-index.ts';
-import { compact, sumHistograms } from './histogram-arithmetic.ts';
-import { preciseMean } from './kahan.ts';
 import { quantileOf } from './statistics.ts';
 import { emptyHistogramSeries, emptySeries, isEmptySeries, type VectorSeries } from './values.ts';
 
@@ -251,5 +256,5 @@ function sumOf(
   }
   if (sum.reconciled) context.info('mismatched custom buckets were reconciled during aggregation', position);
   if (sum.collision) context.warn('conflicting counter resets during histogram aggregation', position);
-  return compact(sum.value);
+  return compactHistogram(sum.value);
 }

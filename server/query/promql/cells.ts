@@ -1,9 +1,16 @@
-import type { NativeHistogram } from '../../model/index.ts';
+import {
+  compactHistogram,
+  divideHistogram,
+  equalHistograms,
+  type NativeHistogram,
+  scaleHistogram,
+  subtractHistograms,
+  sumHistograms,
+} from '../../model/index.ts';
 import type { Binary, BinaryOp } from './ast.ts';
 import { isComparison, isTrim } from './check.ts';
 import type { EvaluationContext } from './context.ts';
 import { executionError } from './errors.ts';
-import { compact, divide, equalHistograms, scale, subtractHistograms, sumHistograms } from './histogram-arithmetic.ts';
 import { trimHistogram } from './histogram-trim.ts';
 
 /** One value of a series. */
@@ -63,11 +70,11 @@ export function combineHistograms(
     if (op === '+' || op === '-') return addCells(expr, a, b, context);
     if (op === '==' || op === '!=') return { value: a, holds: equalHistograms(a, b) === (op === '==') };
   } else if (typeof a !== 'number' && typeof b === 'number') {
-    if (op === '*') return { value: compact(scale(a, b)), holds: true };
-    if (op === '/') return { value: compact(divide(a, b)), holds: true };
+    if (op === '*') return { value: compactHistogram(scaleHistogram(a, b)), holds: true };
+    if (op === '/') return { value: compactHistogram(divideHistogram(a, b)), holds: true };
     if (isTrim(op)) return { value: trimHistogram(a, op as '</' | '>/', b), holds: true };
   } else if (typeof a === 'number' && typeof b !== 'number' && op === '*') {
-    return { value: compact(scale(b, a)), holds: true };
+    return { value: compactHistogram(scaleHistogram(b, a)), holds: true };
   }
   return incompatible(expr, a, b, context);
 }
@@ -97,7 +104,7 @@ function addCells(
   const operation = adds ? 'addition' : 'subtraction';
   if (sum.reconciled) context.info(`mismatched custom buckets were reconciled during ${operation}`, expr.position);
   if (sum.collision) context.warn(`conflicting counter resets during histogram ${operation}`, expr.position);
-  return { value: adds ? compact(sum.value) : { ...sum.value, counterResetHint: 'gauge' }, holds: true };
+  return { value: adds ? compactHistogram(sum.value) : { ...sum.value, counterResetHint: 'gauge' }, holds: true };
 }
 
 /** Whether an operator's result still is the metric, so that its name stays: comparisons that filter, and trims. */

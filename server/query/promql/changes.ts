@@ -1,4 +1,4 @@
-import { equalHistograms, isReset } from './histogram-arithmetic.ts';
+import { equalHistograms, isHistogramReset } from '../../model/index.ts';
 import type { RangeFunction } from './range-functions.ts';
 import type { WindowSamples } from './windows.ts';
 
@@ -15,7 +15,7 @@ export const changes: RangeFunction = countTransitions((samples, i) => {
 export const resets: RangeFunction = countTransitions((samples, i) => {
   const { values, histograms } = samples;
   const [before, now] = [histograms?.[i - 1], histograms?.[i]];
-  if (before && now) return isReset(before, now);
+  if (before && now) return isHistogramReset(before, now);
   if (before || now) return true;
   return values[i] < values[i - 1];
 });

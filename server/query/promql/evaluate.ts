@@ -1,4 +1,4 @@
-import { bitsOf, type NativeHistogram, type SeriesSamples } from '../../model/index.ts';
+import { bitsOf, type NativeHistogram, type SeriesSamples, scaleHistogram } from '../../model/index.ts';
 import { aggregate } from './aggregate.ts';
 import { checkParameter } from './aggregate-select.ts';
 import { isStreamed, StreamedAggregation } from './aggregate-stream.ts';
@@ -8,7 +8,7 @@ import { ScratchColumn, type SeriesSink } from './columns.ts';
 import type { EvaluationContext } from './context.ts';
 import { executionError } from './errors.ts';
 import { INSTANT_FUNCTIONS } from './functions.ts';
-import { histogramWeight, scale } from './histogram-arithmetic.ts';
+import { histogramWeight } from './histogram-text.ts';
 import { joinInfo } from './info.ts';
 import { absentLabels, absentSeries } from './label-functions.ts';
 import type { Plan, PlanNode } from './plan.ts';
@@ -168,7 +168,7 @@ export class Evaluator {
       ...one,
       ...dropped(one, this.context),
       values: one.values.map((v) => -v),
-      histograms: one.histograms?.map((h) => h && scale(h, -1)),
+      histograms: one.histograms?.map((h) => h && scaleHistogram(h, -1)),
     }));
     return { kind: 'vector', series: joinDropped(series, this.context) };
   }

@@ -1,4 +1,13 @@
-import { bucketsOf, labelsKey, labelValue, METRIC_NAME, type NativeHistogram, withLabel } from '../../model/index.ts';
+import {
+  bucketsOf,
+  hasCustomBounds,
+  KahanSum,
+  labelsKey,
+  labelValue,
+  METRIC_NAME,
+  type NativeHistogram,
+  withLabel,
+} from '../../model/index.ts';
 import type { Expr } from './ast.ts';
 import {
   bucketsAt,
@@ -11,10 +20,8 @@ import {
 import { type EvaluationContext, forMetric } from './context.ts';
 import { executionError } from './errors.ts';
 import { formatG } from './format.ts';
-import { isCustom } from './histogram-arithmetic.ts';
 import { classicFraction, nativeFraction, nativeQuantile } from './histogram-quantile.ts';
 import type { Input, InstantFunction } from './instant.ts';
-import { KahanSum } from './kahan.ts';
 import { quote } from './strings.ts';
 import {
   dropped,
@@ -201,7 +208,7 @@ function nativeVariance(h: NativeHistogram): number {
   for (const { lower, upper, count } of bucketsOf(h)) {
     if (count === 0) continue;
     let middle = 0;
-    if (isCustom(h)) middle = (lower + upper) / 2;
+    if (hasCustomBounds(h)) middle = (lower + upper) / 2;
     else if (lower > 0 || upper < 0) middle = Math.sign(upper + lower) * Math.sqrt(lower * upper);
     squares.add(count * (middle - mean) ** 2);
   }

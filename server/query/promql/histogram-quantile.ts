@@ -1,6 +1,5 @@
-import { type Bucket, bucketsOf, type NativeHistogram } from '../../model/index.ts';
+import { type Bucket, bucketsOf, hasCustomBounds, type NativeHistogram } from '../../model/index.ts';
 import type { ClassicBuckets } from './classic-histogram.ts';
-import { isCustom } from './histogram-arithmetic.ts';
 
 /**
  * The φ-quantile of a native histogram. Within a bucket observations are taken to be spread evenly: linearly in the zero
@@ -25,7 +24,7 @@ export function nativeQuantile(q: number, h: NativeHistogram): number {
   }
   if (!found) return Number.NaN;
   let { lower, upper } = naturalBounds(h, found);
-  if (isCustom(h)) {
+  if (hasCustomBounds(h)) {
     if (lower === Number.NEGATIVE_INFINITY) {
       if (upper <= 0) return upper;
       lower = 0;
@@ -35,14 +34,14 @@ export function nativeQuantile(q: number, h: NativeHistogram): number {
   if (reached < rank) return Number.NaN;
   const inside = forward ? rank - (reached - found.count) : reached - rank;
   const share = inside / found.count;
-  if (isCustom(h) || (lower <= 0 && upper >= 0)) return lower + (upper - lower) * share;
+  if (hasCustomBounds(h) || (lower <= 0 && upper >= 0)) return lower + (upper - lower) * share;
   const [low, high] = [Math.log2(Math.abs(lower)), Math.log2(Math.abs(upper))];
   return lower > 0 ? 2 ** (low + (high - low) * share) : -(2 ** (high + (low - high) * (1 - share)));
 }
 
 /** A zero bucket of a histogram with observations on one side only reaches from or to zero. */
 function naturalBounds(h: NativeHistogram, { lower, upper }: Bucket): { lower: number; upper: number } {
-  if (isCustom(h) || lower >= 0 || upper <= 0) return { lower, upper };
+  if (hasCustomBounds(h) || lower >= 0 || upper <= 0) return { lower, upper };
   if (h.negativeIndices.length === 0 && h.positiveIndices.length > 0) return { lower: 0, upper };
   if (h.positiveIndices.length === 0 && h.negativeIndices.length > 0) return { lower, upper: 0 };
   return { lower, upper };
@@ -55,10 +54,10 @@ export function nativeFraction(lower: number, upper: number, h: NativeHistogram)
   const buckets = bucketsOf(h).map((bucket) => {
     const bounds = naturalBounds(h, bucket);
     // The lowest custom bucket begins at zero where it reaches above it.
-    if (isCustom(h) && bounds.lower === Number.NEGATIVE_INFINITY && bounds.upper > 0) bounds.lower = 0;
+    if (hasCustomBounds(h) && bounds.lower === Number.NEGATIVE_INFINITY && bounds.upper > 0) bounds.lower = 0;
     return { ...bounds, count: bucket.count };
   });
-  const exponential = !isCustom(h);
+  const exponential = !hasCustomBounds(h);
   return fraction(lower, upper, buckets, h.count, exponential, Number.isNaN(h.sum));
 }
 

@@ -1,6 +1,11 @@
-import { type Bucket, bucketBound, type NativeHistogram } from '../../model/index.ts';
-import { compact, isCustom } from './histogram-arithmetic.ts';
-import { KahanSum } from './kahan.ts';
+import {
+  type Bucket,
+  bucketBound,
+  compactHistogram,
+  hasCustomBounds,
+  KahanSum,
+  type NativeHistogram,
+} from '../../model/index.ts';
 
 /** What is left of one bucket: its observations, and the value that stands for them in the new sum. */
 interface Kept {
@@ -33,7 +38,7 @@ export function trimHistogram(h: NativeHistogram, op: '</' | '>/', cutoff: numbe
     return kept.count;
   };
   const bounds = h.customValues ?? new Float64Array(0);
-  const custom = isCustom(h);
+  const custom = hasCustomBounds(h);
   const positiveCounts = h.positiveCounts.map((c, i) => {
     const index = h.positiveIndices[i];
     if (!custom) return keep(exponentialBucket(index, h.schema, c), true);
@@ -47,7 +52,7 @@ export function trimHistogram(h: NativeHistogram, op: '</' | '>/', cutoff: numbe
   });
   const zeroCount = custom ? h.zeroCount : keep(zeroBucket(h), false);
   if (!changed) return h;
-  return compact({ ...h, zeroCount, count: count.value, sum: sum.value, positiveCounts, negativeCounts });
+  return compactHistogram({ ...h, zeroCount, count: count.value, sum: sum.value, positiveCounts, negativeCounts });
 }
 
 /** The lowest custom bucket is taken to begin at zero where it reaches above it, unless the cutoff is below zero. */

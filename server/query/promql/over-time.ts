@@ -1,6 +1,4 @@
-import type { NativeHistogram } from '../../model/index.ts';
-import { compact, sumHistograms } from './histogram-arithmetic.ts';
-import { preciseMean, preciseSum } from './kahan.ts';
+import { compactHistogram, type NativeHistogram, preciseMean, preciseSum, sumHistograms } from '../../model/index.ts';
 import type { RangeFunction, RangeOutput } from './range-functions.ts';
 import type { RangeNotes } from './range-notes.ts';
 import { countHistograms, floatWindow, type Windows } from './windows.ts';
@@ -124,7 +122,7 @@ function mixedColumn(
       }
       if (sum.reconciled) notes.reconciled('aggregation');
       if (sum.collision) notes.collision();
-      (out.histograms ??= new Array(ends.length))[step] = compact(sum.value);
+      (out.histograms ??= new Array(ends.length))[step] = compactHistogram(sum.value);
     }
     out.has[step] = 1;
   }

@@ -1,13 +1,14 @@
-import type { Labels, NativeHistogram } from '../../model/index.ts';
 import {
-  compact,
-  divide,
-  isCustom,
-  isReset,
-  scale,
+  compactHistogram,
+  divideHistogram,
+  hasCustomBounds,
+  isHistogramReset,
+  type Labels,
+  type NativeHistogram,
+  scaleHistogram,
   subtractHistograms,
   sumHistograms,
-} from './histogram-arithmetic.ts';
+} from '../../model/index.ts';
 import type { RangeFunction, RangeOutput, RangeScope } from './range-functions.ts';
 import type { RangeNotes } from './range-notes.ts';
 import { countHistograms, type Stretches, type Windows } from './windows.ts';
@@ -172,7 +173,10 @@ function mixedColumn(
       const points = all.slice(first, last + 1) as NativeHistogram[];
       const grown = histogramIncrease(points, isCounter, labels, notes);
       if (!grown) continue;
-      (out.histograms ??= new Array(ends.length))[step] = scale(grown, stretched(grown.count, points[0].count));
+      (out.histograms ??= new Array(ends.length))[step] = scaleHistogram(
+        grown,
+        stretched(grown.count, points[0].count),
+      );
     }
     out.has[step] = 1;
   }
@@ -191,10 +195,10 @@ function histogramIncrease(
   if (isCounter && gauges > 0) notes.notCounter(labels);
   if (!isCounter && (first.counterResetHint !== 'gauge' || last.counterResetHint !== 'gauge')) notes.notGauge(labels);
   // A reset right after the first sample makes its buckets irrelevant, and so it may have another layout.
-  if (isCounter && isReset(first, points[1])) first = emptyLike(points[1]);
+  if (isCounter && isHistogramReset(first, points[1])) first = emptyLike(points[1]);
   if (
-    isCustom(first) !== isCustom(last) ||
-    (isCounter && points.slice(1).some((h) => isCustom(h) !== isCustom(last)))
+    hasCustomBounds(first) !== hasCustomBounds(last) ||
+    (isCounter && points.slice(1).some((h) => hasCustomBounds(h) !== hasCustomBounds(last)))
   ) {
     notes.mixedSchemas(labels);
     return undefined;
@@ -206,7 +210,7 @@ function histogramIncrease(
   if (isCounter) {
     let before = first;
     for (const now of points.slice(1)) {
-      if (isReset(before, now)) {
+      if (isHistogramReset(before, now)) {
         const sum = sumHistograms([grown, before]);
         if (!sum) return undefined;
         if (sum.reconciled) notes.reconciled('addition');
@@ -218,7 +222,7 @@ function histogramIncrease(
     const schema = Math.min(...points.slice(1).map((h) => h.schema), first.schema);
     if (schema < grown.schema) grown = sumHistograms([grown, { ...emptyLike(grown), schema }])?.value ?? grown;
   }
-  return compact({ ...grown, counterResetHint: 'gauge' });
+  return compactHistogram({ ...grown, counterResetHint: 'gauge' });
 }
 
 function emptyLike(h: NativeHistogram): NativeHistogram {
@@ -250,7 +254,7 @@ export function instantDelta(isRate: boolean): RangeFunction {
       if (before && now) {
         const change = histogramChange(before, now, isRate, labels, notes);
         if (!change) continue;
-        (out.histograms ??= new Array(from.length))[step] = isRate ? divide(change, seconds) : change;
+        (out.histograms ??= new Array(from.length))[step] = isRate ? divideHistogram(change, seconds) : change;
       } else if (before || now) {
         notes.mixedTypes(labels);
         continue;
@@ -275,7 +279,7 @@ function histogramChange(
   const isGauge = (h: NativeHistogram) => h.counterResetHint === 'gauge';
   if (isRate && (isGauge(before) || isGauge(now))) notes.notCounter(labels);
   if (!isRate && !(isGauge(before) && isGauge(now))) notes.notGauge(labels);
-  if (isRate && isReset(before, now)) return compact({ ...now, counterResetHint: 'gauge' });
+  if (isRate && isHistogramReset(before, now)) return compactHistogram({ ...now, counterResetHint: 'gauge' });
   const difference = subtractHistograms(now, before);
   if (!difference) {
     notes.mixedSchemas(labels);

@@ -1,6 +1,6 @@
+import { KahanSum } from '../../model/index.ts';
 import { executionError } from './errors.ts';
 import { formatG } from './format.ts';
-import { KahanSum } from './kahan.ts';
 import type { Window } from './windows.ts';
 
 /** `deriv(v[r])`: the slope per second of the line through the window's values. */

@@ -1,8 +1,7 @@
-import { bitsOf, type NativeHistogram, type SeriesSamples } from '../../model/index.ts';
+import { bitsOf, isHistogramReset, type NativeHistogram, type SeriesSamples } from '../../model/index.ts';
 import { type Column, type ColumnSource, KeptColumns, type SeriesSink } from './columns.ts';
 import type { EvaluationContext } from './context.ts';
 import { interpolated } from './extended-range.ts';
-import { isReset } from './histogram-arithmetic.ts';
 import { type PlanNode, type Window, windowEnd } from './plan.ts';
 import type { VectorSeries } from './values.ts';
 import { isStaleAt, withoutStale } from './windows.ts';
@@ -112,7 +111,7 @@ export function withDetectedResets(found: readonly SeriesSamples[]): readonly Se
       const known = before;
       before = now;
       if (now.counterResetHint !== 'unknown' || !known) return now;
-      return { ...now, counterResetHint: isReset(known, now) ? ('reset' as const) : ('no_reset' as const) };
+      return { ...now, counterResetHint: isHistogramReset(known, now) ? ('reset' as const) : ('no_reset' as const) };
     });
     return { ...series, histograms };
   });

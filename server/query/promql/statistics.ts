@@ -1,4 +1,4 @@
-import { KahanSum } from './kahan.ts';
+import { KahanSum } from '../../model/index.ts';
 import type { Window } from './windows.ts';
 
 /**
