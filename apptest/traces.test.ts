@@ -188,6 +188,36 @@ describe('a search', () => {
   });
 });
 
+describe('a trace by its ID', () => {
+  const names = async (params: Query) => {
+    const { trace, status } = await get(`/api/v2/traces/${FAILED}`, params);
+    expect(status).toBe('COMPLETE');
+    return trace.resourceSpans
+      .flatMap((r: { scopeSpans: { spans: Query[] }[] }) => r.scopeSpans.flatMap(({ spans }) => spans))
+      .map(({ name }: Query) => name)
+      .sort();
+  };
+
+  it('comes whole, or narrowed down to what passes a filter and the way there', async () => {
+    expect(await names({})).toEqual(['chat', 'decode']);
+    expect(await names({ q: '{ name = "decode" }' })).toEqual(['chat', 'decode']);
+    expect(await names({ q: '{ name = "decode" }', keep_hierarchy: 'false' })).toEqual(['decode']);
+    expect(await names({ q: '{ nestedSetParent < 0 }' })).toEqual(['chat']);
+    expect((await get(`/api/traces/${FAILED}`)).batches).toHaveLength(2);
+  });
+
+  it.each([
+    [{ q: '{ name = "other" }' }, 404, 'no span of'],
+    [{ q: '{ } | count() > 1' }, 400, 'one filter such as'],
+    [{ q: '{ name = }' }, 400, 'parse error'],
+    [{ keep_hierarchy: 'maybe' }, 400, 'parameter keep_hierarchy'],
+  ])('with %j is an error', async (params, status, message) => {
+    const response = await fetch(`${program.url}/api/v2/traces/${FAILED}?${new URLSearchParams(params as Query)}`);
+    expect(await response.text()).toContain(message);
+    expect(response.status).toBe(status);
+  });
+});
+
 describe('many searches at once', () => {
   it('all end, though each of them reads candidates and whole traces', async () => {
     const q = '{ name = "decode" } | count() > 1';

@@ -43,12 +43,14 @@ export function addTempoRoutes(app: FastifyInstance, api: TempoApi): void {
   askValues('/api/search/tag/:tag/values', true);
   app.get<{ Params: { id: string } }>('/api/traces/:id', (request, reply) =>
     traceById(api, request, reply, {
+      isFilterable: false,
       protobuf: encodeTraces,
       json: (spans) => JSON.stringify(batchesOf(spans)),
     }),
   );
   app.get<{ Params: { id: string } }>('/api/v2/traces/:id', (request, reply) =>
     traceById(api, request, reply, {
+      isFilterable: true,
       protobuf: encodeTraceByIdResponse,
       json: (spans) => JSON.stringify({ trace: tracesToJson(spans), metrics: {}, status: 'COMPLETE' }),
     }),
@@ -118,8 +120,25 @@ function range(p: Params): { startNs: bigint; endNs: bigint } {
 }
 
 interface TraceEncoders {
+  /** Whether the route takes a filter of spans. */
+  readonly isFilterable: boolean;
   readonly protobuf: (spans: readonly Span[]) => Uint8Array;
   readonly json: (spans: readonly Span[]) => string;
+}
+
+interface TraceFilter {
+  readonly query: string;
+  readonly keepAncestors: boolean;
+}
+
+const NO_FILTER: TraceFilter = { query: '', keepAncestors: true };
+
+/** Reads `q` and `keep_hierarchy`. */
+function traceFilter(p: Params): TraceFilter {
+  const keep = p.get('keep_hierarchy') ?? 'true';
+  if (!/^(?:true|false|1|0)$/.test(keep))
+    throw badParameter('keep_hierarchy', JSON.stringify(keep.slice(0, 40)), 'true or false');
+  return { query: p.get('q') ?? '', keepAncestors: keep === 'true' || keep === '1' };
 }
 
 async function traceById(
@@ -130,9 +149,11 @@ async function traceById(
 ): Promise<FastifyReply> {
   try {
     const traceId = parseTraceId(request.params.id);
-    const spans = await api.queries.run({ kind: 'trace', traceId } as const, goneSignal(reply));
+    const filter = encoders.isFilterable ? traceFilter(paramsOf(request)) : NO_FILTER;
+    const spans = await api.queries.run({ kind: 'trace', traceId, ...filter } as const, goneSignal(reply));
     if (spans.length === 0) {
-      throw new BarographError({ code: 'trace_not_found', status: 404, where: 'trace', got: `no span of ${traceId}` });
+      const got = `no span of ${traceId}${filter.query === '' ? '' : ' that passes the filter'}`;
+      throw new BarographError({ code: 'trace_not_found', status: 404, where: 'trace', got });
     }
     if (/\bapplication\/protobuf\b/.test(request.headers.accept ?? '')) {
       return reply.type('application/protobuf').send(bufferOf(encoders.protobuf(spans)));

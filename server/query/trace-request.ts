@@ -9,6 +9,7 @@ import {
   encodeTempoTagsV1,
   encodeTempoTagValues,
   encodeTempoTagValuesV1,
+  filterTrace,
   findTags,
   findTagValues,
   queryTraceMetrics,
@@ -30,6 +31,10 @@ export type TraceQuery =
       readonly kind: 'trace';
       /** 32 lower-case hex digits. */
       readonly traceId: string;
+      /** A filter of spans; empty for all of them. */
+      readonly query: string;
+      /** Whether spans on the way from the root to one that passes stay. */
+      readonly keepAncestors: boolean;
     }
   | (TraceRange & {
       readonly kind: 'traceql';
@@ -76,7 +81,11 @@ export async function answerTraces(
 ): Promise<Span[] | Uint8Array> {
   switch (request.kind) {
     case 'trace':
-      return reader.trace(request.traceId, DEFAULT_TRACEQL_LIMITS);
+      return filterTrace(
+        await reader.trace(request.traceId, DEFAULT_TRACEQL_LIMITS),
+        request.query,
+        request.keepAncestors,
+      );
     case 'traceql': {
       const { query, ...params } = request;
       return encodeTempoSearch(await searchTraceql(query, { ...params, signal }, reader));

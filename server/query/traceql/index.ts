@@ -13,6 +13,7 @@ export {
   encodeTempoTagValuesV1,
 } from './encode.ts';
 export type { Exemplar } from './exemplars.ts';
+export { filterTrace } from './filter-trace.ts';
 export { DEFAULT_TRACEQL_LIMITS, type TraceqlLimits } from './limits.ts';
 export { queryTraceMetrics, type TraceMetricsParams, type TraceMetricsResult, type TraceSeries } from './metrics.ts';
 export { parseTraceql } from './parse.ts';
