@@ -3,8 +3,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { labelsFromRecord } from '../server/model/index.ts';
-import { encodeWriteRequest, snappyCompress } from '../server/wire/index.ts';
+import { labelsFromRecord, type NativeHistogram } from '../server/model/index.ts';
+import {
+  encodeWriteRequest,
+  encodeWriteRequestV2,
+  snappyCompress,
+  WRITE_V2_CONTENT_TYPE,
+} from '../server/wire/index.ts';
 import { ask, type Program, startProgram, temporaryDirectory } from './program.ts';
 
 const run = promisify(execFile);
@@ -120,11 +125,66 @@ describe('bad input', () => {
   });
 });
 
+describe('remote write 2.0', () => {
+  const histogram: NativeHistogram = {
+    schema: 0,
+    zeroThreshold: 1e-128,
+    zeroCount: 0,
+    count: 3,
+    sum: 4.5,
+    positiveIndices: Int32Array.of(0, 1),
+    positiveCounts: Float64Array.of(1, 2),
+    negativeIndices: new Int32Array(0),
+    negativeCounts: new Float64Array(0),
+    customValues: undefined,
+    counterResetHint: 'unknown',
+  };
+  const written = (response: Response) =>
+    ['samples', 'histograms', 'exemplars'].map((what) =>
+      response.headers.get(`x-prometheus-remote-write-${what}-written`),
+    );
+  const writeV2 = (names: string[]) =>
+    post(
+      snappyCompress(
+        encodeWriteRequestV2({
+          series: names.map((name) => labelsFromRecord({ __name__: name, job: 'a', a: 'x', b: 'y' })),
+          sampleSeries: Uint32Array.of(0),
+          sampleTimestampMs: Float64Array.of(START),
+          sampleValue: Float64Array.of(5),
+          histograms: [{ series: 1, timestampMs: START, histogram }],
+          exemplars: [{ series: 0, exemplar: { labels: ['trace_id', 'abc'], value: 1, timestampMs: START } }],
+        }),
+      ),
+      { 'content-type': WRITE_V2_CONTENT_TYPE, 'x-prometheus-remote-write-version': '2.0.0' },
+    );
+
+  it('says what it has written, and the rest of a request with a bad series is written', async () => {
+    const response = await writeV2(['v2_value', 'v2_histogram']);
+    expect(response.status).toBe(204);
+    expect(written(response)).toEqual(['1', '1', '1']);
+    expect(Object.values(await instant('v2_value', START))).toEqual([5]);
+    expect(Object.values(await instant('histogram_sum(v2_histogram)', START))).toEqual([4.5]);
+    const partly = await writeV2(['v2_other', '']);
+    expect(partly.status).toBe(400);
+    expect(await partly.text()).toMatch(/1 series refused; series 1: no metric name/);
+    expect(written(partly)).toEqual(['1', '0', '1']);
+    expect(Object.values(await instant('v2_other', START))).toEqual([5]);
+  });
+
+  it('refuses another message with 415', async () => {
+    const type = 'application/x-protobuf;proto=io.prometheus.write.v3.Request';
+    expect((await post(snappyCompress(new Uint8Array(3)), { 'content-type': type })).status).toBe(415);
+  });
+});
+
 describe('a real Prometheus', () => {
   const peers =
     process.env.BAROGRAPH_PEERS ?? path.join(import.meta.dirname, '..', 'node_modules', '.cache', 'barograph-peers');
 
-  it('remote-writes in, and promtool reads back', async (context) => {
+  it.for([
+    ['1.0', 'prometheus.WriteRequest'],
+    ['2.0', 'io.prometheus.write.v2.Request'],
+  ])('remote-writes %s in, and promtool reads back', { timeout: 180_000 }, async ([, message], context) => {
     if (!fs.existsSync(path.join(peers, 'usr', 'bin', 'prometheus'))) {
       const script = path.join(SHARED, 'lab', 'peers.sh');
       if (!fs.existsSync(script)) return context.skip('no Prometheus here, and nothing to unpack one with');
@@ -139,28 +199,37 @@ describe('a real Prometheus', () => {
     const port = 20_000 + Math.floor(Math.random() * 20_000);
     const config = `
 global: {scrape_interval: 1s}
-scrape_configs: [{job_name: self, static_configs: [{targets: ['127.0.0.1:${port}']}]}]
-remote_write: [{url: '${program.url}/api/v1/write', queue_config: {batch_send_deadline: 1s}}]
+scrape_configs: [{job_name: self, scrape_protocols: [PrometheusProto], static_configs: [{targets: ['127.0.0.1:${port}']}]}]
+remote_write:
+  - url: '${program.url}/api/v1/write'
+    protobuf_message: ${message}
+    send_native_histograms: true
+    queue_config: {batch_send_deadline: 1s}
 `;
     fs.writeFileSync(path.join(folder, 'prometheus.yml'), config);
     const prometheus = spawn(path.join(peers, 'usr', 'bin', 'prometheus'), [
       `--config.file=${folder}/prometheus.yml`,
       `--storage.tsdb.path=${folder}/data`,
       `--web.listen-address=127.0.0.1:${port}`,
+      '--enable-feature=native-histograms,metadata-wal-records',
     ]);
     try {
-      let seen = 0;
-      for (let i = 0; i < 60 && seen === 0; i++) {
+      const native = 'sum(histogram_count(prometheus_http_request_duration_seconds))';
+      let observed = 0;
+      for (let i = 0; i < 120 && observed === 0; i++) {
         await new Promise((resolve) => setTimeout(resolve, 500));
-        seen = Object.keys(await instant('prometheus_tsdb_head_series', Date.now())).length;
+        observed = Object.values(await instant(native, Date.now()))[0] ?? 0;
       }
-      expect(seen).toBe(1);
+      expect(observed).toBeGreaterThan(0);
+      expect(Object.keys(await instant('prometheus_tsdb_head_series', Date.now()))).toHaveLength(1);
       const promtool = path.join(peers, 'usr', 'bin', 'promtool');
       const { stdout } = await run(promtool, ['query', 'instant', program.url, 'up{job="self"}']);
       expect(stdout).toMatch(/up\{.*job="self".*\} => 1 @/);
+      const own = await (await fetch(`${program.url}/metrics`)).text();
+      expect(own).not.toMatch(/barograph_receiver_requests_total\{[^}]*remote_write[^}]*status="(4|5)/);
     } finally {
       prometheus.kill('SIGKILL');
       fs.rmSync(folder, { recursive: true, force: true });
     }
-  }, 180_000);
+  });
 });
