@@ -168,7 +168,38 @@ describe('an output with a resolution', () => {
       [30_000, 9],
       [45_000, 10],
     ]);
-    expect(next.stats.late).toBe(1);
+    expect(next.stats.late).toBe(0);
+    next.addDelta(same, 40_000, 1);
+    next.addDelta(same, 10_000, 1);
+    next.drain(emit, ignore, 60_000);
+    expect(samples.at(-1)).toEqual([45_000, 12]);
+    expect(next.stats.late).toBe(2);
+  });
+
+  it('holds in each drain without a clock all that came, at the same timestamps', () => {
+    fc.assert(
+      fc.property(arrivals(0), (sent) => {
+        const aggregator = new Aggregator();
+        const output = aggregator.output(1, 'counter', undefined, RESOLUTION_MS);
+        const stored = new Map<number, number>();
+        let total = 0;
+        for (const { timeMs, amount } of sent) {
+          total += amount;
+          aggregator.addDelta(output, timeMs, amount);
+          let last = Number.NaN;
+          aggregator.drain(
+            (_series, timestampMs, value) => {
+              stored.set(timestampMs, value);
+              last = value;
+            },
+            () => undefined,
+          );
+          expect(last).toBe(total);
+        }
+        for (const [timestampMs, value] of stored) expect(value).toBe(increasesUpTo(sent, timestampMs));
+        expect(aggregator.stats.late).toBe(0);
+      }),
+    );
   });
 
   it('counts what a wrong clock sends from far ahead in the next interval', () => {

@@ -24,7 +24,7 @@ export interface AggregatorStats {
   readonly evicted: number;
   /** Times that a counter began anew. */
   readonly resets: number;
-  /** Changes that came after the sample of their time had been emitted, one an output and timestamp; they correct it. */
+  /** Changes that came after the sample of their time was final, one an output and timestamp; they correct the last one. */
   readonly late: number;
   /** Samples older than the last one of their input, which were left out. */
   readonly outOfOrder: number;
@@ -186,10 +186,13 @@ export class Aggregator {
    * timestamp is emitted at the latest emitted one of its output, so the last sample of a timestamp is the right one;
    * `late` counts them. A value of NaN is a staleness marker: no input of the gauge is alive.
    *
-   * @param closedMs the time up to which intervals are over, milliseconds since the epoch, usually the clock's. Of outputs
-   *   with a resolution what belongs to later intervals stays, and what came late waits for the end of the running one.
-   *   Without it everything is emitted, for the last drain before a stop: the running interval's sample stands at its end,
-   *   a little ahead of the clock, and is completed at that time by the next process.
+   * Of outputs with a resolution the sample of an interval stands at its end. Without `closedMs` a drain emits the running
+   * interval as well, a little ahead of the clock, and the next drains write the same timestamp again until it is over:
+   * each commit then holds all that it acknowledges, and a query, which asks for times up to now, sees intervals that are
+   * over. With it fewer samples are written, and a process that is killed loses the increases of one interval.
+   *
+   * @param closedMs the time up to which intervals are over, milliseconds since the epoch, usually the clock's: what
+   *   belongs to later ones stays, and what came late waits for the end of the running one.
    */
   drain(
     emit: (seriesId: number, timestampMs: number, value: number) => void,
@@ -202,7 +205,7 @@ export class Aggregator {
     this.histograms.drain(
       (output, timestampMs, histogram) => {
         const at = Math.max(timestampMs, outputs.emittedMs[output]);
-        if (timestampMs <= outputs.emittedMs[output]) outputs.late++;
+        if (outputs.isLate(output, timestampMs)) outputs.late++;
         outputs.emittedMs[output] = at;
         emitHistogram(outputs.seriesIds[output], at, histogram);
       },

@@ -22,7 +22,7 @@ export class OutputTable {
   emittedMs = new Float64Array(64);
   /** How many outputs there are. */
   count = 0;
-  /** Changes that came after the sample of their time had been emitted, one an output and time. */
+  /** Points that came after the sample of their time was final. */
   late = 0;
   /** Per output: the length of its intervals in milliseconds, 0 where every time is its own. */
   private resolutionMs = new Float64Array(64);
@@ -36,6 +36,8 @@ export class OutputTable {
   private shortestMs = Number.POSITIVE_INFINITY;
   /** When coarse points have their next turn, milliseconds since the epoch. */
   private nextTurnMs = Number.NEGATIVE_INFINITY;
+  /** Up to where intervals were closed. */
+  private closedMs = Number.NEGATIVE_INFINITY;
   private readonly living: LivingInputs;
 
   constructor(living: LivingInputs) {
@@ -128,6 +130,15 @@ export class OutputTable {
     return this.resolutionMs[output] === 0 || pointMs <= untilMs;
   }
 
+  /**
+   * Whether a point is emitted at a later time than its own, or corrects the sample of an interval that was over. To add
+   * to a sample of a running interval, or to one that has other inputs at the same time, is not late.
+   */
+  isLate(output: number, pointMs: number): boolean {
+    const emittedMs = this.emittedMs[output];
+    return pointMs < emittedMs || (pointMs === emittedMs && this.resolutionMs[output] > 0 && pointMs <= this.closedMs);
+  }
+
   /** Emits what is due, per output ascending in time; see `Aggregator.drain`. */
   drain(emit: (seriesId: number, timestampMs: number, value: number) => void, untilMs: number): void {
     const waiting = this.fineWaiting;
@@ -145,6 +156,7 @@ export class OutputTable {
     for (const output of waiting) this.drainOutput(output, this.coarse, untilMs, emit, rest);
     this.coarse.reset();
     for (let i = 0; i < rest.length; i += 4) this.keep(rest[i], rest[i + 1], rest[i + 2], rest[i + 3], untilMs);
+    if (Number.isFinite(untilMs)) this.closedMs = untilMs;
   }
 
   /** Puts a point back whose interval isn't over. One from far ahead, of a clock that is wrong, joins the next interval. */
@@ -175,7 +187,7 @@ export class OutputTable {
       value = rule === MAX || rule === LAST ? points.amount[point] : value + points.amount[point];
       const next = points.next[point];
       const at = Math.max(points.time[point], this.emittedMs[output]);
-      if (points.time[point] <= this.emittedMs[output]) this.late++;
+      if (this.isLate(output, points.time[point])) this.late++;
       // Points at or before the last emitted time become one sample.
       if (next >= 0 && points.time[next] <= at) continue;
       this.emittedMs[output] = at;
