@@ -154,6 +154,12 @@ function ownMetrics({ store, governor, metrics, queries }: Rooms) {
     'Inputs of aggregation that were forgotten for want of room; totals may be too high by their value.',
     () => [[{}, metrics.stats.evicted]],
   );
+  registry.observed(
+    'barograph_govern_aggregate_late_total',
+    'counter',
+    'Changes of aggregated series that came after the sample of their time; they correct the last one.',
+    () => [[{}, metrics.stats.late]],
+  );
   return {
     registry,
     countRequest: (receiver: string, status: number) => requests({ receiver, status: String(status) }),
