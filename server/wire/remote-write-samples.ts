@@ -14,6 +14,7 @@ export type WriteVersion = 1 | 2;
 /** Reads `Sample` messages of remote write into the columns of a batch; lives for one request. */
 export class SampleReader {
   readonly #cursor: Cursor;
+  readonly #bytes: Buffer;
   readonly #batch: WriteRequestBatch;
   readonly #version: WriteVersion;
   /** How many samples fit before the arrays or the limit have to be looked at. */
@@ -21,6 +22,7 @@ export class SampleReader {
 
   constructor(cursor: Cursor, batch: WriteRequestBatch, version: WriteVersion) {
     this.#cursor = cursor;
+    this.#bytes = cursor.bytes;
     this.#batch = batch;
     this.#version = version;
     this.#room = Math.min(batch.sampleSeries.length, batch.limits.maxSamples);
@@ -32,7 +34,7 @@ export class SampleReader {
    * `read`.
    */
   readFast(pos: number, end: number, series: number): number {
-    const bytes = this.#cursor.bytes;
+    const bytes = this.#bytes;
     if (pos + 2 > end) return 0;
     const stop = pos + 2 + bytes[pos + 1];
     if (bytes[pos + 1] >= 0x80 || stop > end) return 0;
@@ -55,14 +57,15 @@ export class SampleReader {
     if ((b1 & b2 & b3 & b4 & b5 & 0x80) === 0 || b6 >= 0x80) return 0;
     const low = (b1 & 0x7f) | ((b2 & 0x7f) << 7) | ((b3 & 0x7f) << 14);
     const high = (b4 & 0x7f) | ((b5 & 0x7f) << 7) | (b6 << 14);
-    let startMs = 0;
-    if (p + 7 !== stop) {
-      if (this.#version === 1 || p + 14 !== stop || bytes[p + 7] !== TAG_START) return 0;
-      startMs = presentMs(bytes, p + 8);
-      if (startMs < 0) return 0;
+    if (p + 7 === stop) {
+      this.push(series, low + high * TWO_21, hi, lo);
+      return stop;
     }
+    if (this.#version === 1 || p + 14 !== stop || bytes[p + 7] !== TAG_START) return 0;
+    const startMs = presentMs(bytes, p + 8);
+    if (startMs < 0) return 0;
     this.push(series, low + high * TWO_21, hi, lo);
-    if (startMs !== 0) this.setStart(startMs);
+    this.setStart(startMs);
     return stop;
   }
 

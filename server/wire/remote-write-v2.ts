@@ -144,6 +144,7 @@ class SeriesDecoder {
   decode(): void {
     const cursor = this.#cursor;
     const batch = this.#batch;
+    const reader = this.#samples;
     const { bytes, end } = cursor;
     const series = batch.seriesCount;
     if (this.index >= batch.limits.maxSeries) throw tooMany('series', batch.limits.maxSeries);
@@ -161,7 +162,7 @@ class SeriesDecoder {
     if (pos < end && bytes[pos] === TAG_LABEL_REFS) pos = this.#shortRefs(pos, end);
     while (pos < end) {
       if (bytes[pos] === TAG_SAMPLES) {
-        const next = this.#samples.readFast(pos, end, series);
+        const next = reader.readFast(pos, end, series);
         if (next > 0) {
           pos = next;
           samples++;

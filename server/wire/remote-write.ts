@@ -89,6 +89,7 @@ class SeriesDecoder {
   decode(): void {
     const cursor = this.#cursor;
     const batch = this.#batch;
+    const reader = this.#samples;
     const bytes = cursor.bytes;
     const end = cursor.end;
     const series = batch.seriesCount;
@@ -109,7 +110,7 @@ class SeriesDecoder {
     let samples = 0;
     while (pos < end) {
       if (bytes[pos] === TAG_SAMPLES) {
-        const next = this.#samples.readFast(pos, end, series);
+        const next = reader.readFast(pos, end, series);
         if (next > 0) {
           pos = next;
           samples++;
