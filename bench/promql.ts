@@ -13,6 +13,8 @@ export interface BenchRow {
   /** CPU milliseconds, user and system, of every thread of the process. */
   readonly cpuMs: number;
   readonly wallMs: number;
+  /** Wall milliseconds of the first run, when nothing was compiled or remembered yet. */
+  readonly firstMs: number;
   /** Series of the answer. */
   readonly series: number;
 }
@@ -247,7 +249,7 @@ async function measure(what: string, runs: number, run: () => Promise<number>): 
     cpu.push((used.user + used.system) / 1000);
     wall.push(performance.now() - wallBefore);
   }
-  return { what, cpuMs: median(cpu), wallMs: median(wall), series };
+  return { what, cpuMs: median(cpu), wallMs: median(wall), firstMs: wall[0], series };
 }
 
 function median(values: number[]): number {
@@ -265,7 +267,7 @@ if (import.meta.main) {
       throw new Error(`bench: got the part ${name}, accepted is one of: ${Object.keys(PARTS).join(', ')}`);
     console.log(`${name}:`);
     for (const row of await PARTS[name](runs)) {
-      const times = `${row.cpuMs.toFixed(1).padStart(9)} ms CPU ${row.wallMs.toFixed(1).padStart(9)} ms wall`;
+      const times = `${row.cpuMs.toFixed(1).padStart(9)} ms CPU ${row.wallMs.toFixed(1).padStart(9)} ms wall ${row.firstMs.toFixed(1).padStart(8)} ms first`;
       console.log(`${times} ${String(row.series).padStart(7)} series  ${row.what}`);
     }
   }

@@ -1,6 +1,7 @@
 import { RE2JS } from 're2js';
 import { BarographError } from './error.ts';
 import { type Labels, labelValue } from './labels.ts';
+import { literalsOf, matchesGlob, type RegexShape, shapeOfRegex } from './regex-shape.ts';
 
 /** How a matcher compares: equal, not equal, matches, does not match (RE2, anchored at both ends). */
 export type MatchOp = '=' | '!=' | '=~' | '!~';
@@ -17,6 +18,8 @@ export interface Matcher {
    * of literals); `undefined` where they aren't. An index looks these up instead of testing every value.
    */
   readonly values: readonly string[] | undefined;
+  /** For `=~`: what every matching value begins with, where that is known; an index with ordered values looks no further. */
+  readonly prefix?: string;
 }
 
 /**
@@ -30,11 +33,12 @@ export function createMatcher(name: string, op: MatchOp, value: string): Matcher
     case '!=':
       return { name, op, value, matches: (v) => v !== value, values: undefined };
     case '=~': {
-      const literals = literalAlternatives(value);
-      return { name, op, value, matches: anchoredTest(value, literals), values: literals };
+      const shape = shapeOfRegex(value);
+      const values = shape.globs && literalsOf(shape.globs);
+      return { name, op, value, matches: anchoredTest(value, shape), values, prefix: shape.prefix };
     }
     case '!~': {
-      const test = anchoredTest(value, literalAlternatives(value));
+      const test = anchoredTest(value, shapeOfRegex(value));
       return { name, op, value, matches: (v) => !test(v), values: undefined };
     }
   }
@@ -70,22 +74,23 @@ export function compileRegex(pattern: string): RE2JS {
   }
 }
 
-function anchoredTest(pattern: string, literals: readonly string[] | undefined): (value: string) => boolean {
-  // The expressions that dashboards send most are tested without the regex machine.
-  if (pattern === '.*') return () => true;
-  if (pattern === '.+') return (value) => value !== '';
+/** Expressions that are texts with gaps, which dashboards send most, are tested without the regex machine. */
+function anchoredTest(pattern: string, { globs }: RegexShape): (value: string) => boolean {
+  if (!globs) {
+    const compiled = compileRegex(pattern);
+    return (value) => compiled.matches(value);
+  }
+  const literals = literalsOf(globs);
   if (literals) {
     const set = new Set(literals);
     return (value) => set.has(value);
   }
-  const compiled = compileRegex(pattern);
-  return (value) => compiled.matches(value);
-}
-
-const META = /[\\.+*?()[\]{}^$]/;
-
-/** `a|b|c` (or `(a|b|c)`) without other syntax, as its alternatives; `undefined` for anything else. */
-function literalAlternatives(pattern: string): readonly string[] | undefined {
-  const inner = /^\((?!\?)([^()]*)\)$/.exec(pattern)?.[1] ?? pattern;
-  return META.test(inner) ? undefined : inner.split('|');
+  if (globs.length === 1) {
+    const [glob] = globs;
+    return (value) => matchesGlob(glob, value);
+  }
+  return (value) => {
+    for (const glob of globs) if (matchesGlob(glob, value)) return true;
+    return false;
+  };
 }

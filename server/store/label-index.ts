@@ -1,13 +1,14 @@
 import { type Labels, labelValue, type Matcher, matchesEmpty } from '../model/index.ts';
+import { LabelPostings, type Posting } from './label-postings.ts';
 
 /**
  * Finds label sets by matchers: posting lists (label → value → ascending numbers) over label sets that are numbered
- * densely from 0. Names and values are interned, so that a few hundred thousand series share their strings.
+ * densely from 0. Matchers are tested against the values of a label, never against label sets one by one. Names and
+ * values are shared strings, so that a few hundred thousand series hold each of them once a label.
  */
 export class LabelIndex {
   private readonly sets: Labels[] = [];
-  private readonly postings = new Map<string, Map<string, number[]>>();
-  private readonly interned = new Map<string, string>();
+  private readonly labelsByName = new Map<string, LabelPostings>();
 
   /** How many label sets are indexed; the number of the next one. */
   get size(): number {
@@ -18,15 +19,13 @@ export class LabelIndex {
   add(labels: Labels): void {
     const id = this.sets.length;
     const own: string[] = new Array(labels.length);
-    for (let i = 0; i < labels.length; i++) own[i] = this.intern(labels[i]);
-    this.sets.push(own);
-    for (let i = 0; i < own.length; i += 2) {
-      let values = this.postings.get(own[i]);
-      if (!values) this.postings.set(own[i], (values = new Map()));
-      const list = values.get(own[i + 1]);
-      if (list) list.push(id);
-      else values.set(own[i + 1], [id]);
+    for (let i = 0; i < labels.length; i += 2) {
+      let postings = this.labelsByName.get(labels[i]);
+      if (!postings) this.labelsByName.set(labels[i], (postings = new LabelPostings(labels[i])));
+      own[i] = postings.name;
+      own[i + 1] = postings.add(labels[i + 1], id);
     }
+    this.sets.push(own);
   }
 
   /** The label set with a number. */
@@ -36,71 +35,102 @@ export class LabelIndex {
 
   /** The numbers of the label sets that satisfy every matcher, ascending. */
   select(matchers: readonly Matcher[]): number[] {
-    const lists: number[][] = [];
-    const rest: Matcher[] = [];
+    const wanted: Selection[] = [];
+    const unwanted: Selection[] = [];
     for (const matcher of matchers) {
-      // A matcher that also holds for an absent label can't be answered from posting lists alone.
+      const postings = this.labelsByName.get(matcher.name);
+      // A matcher that also holds for an absent label excludes those that have one of the other values.
       if (matchesEmpty(matcher)) {
-        if (matcher.op !== '=~' || matcher.value !== '.*') rest.push(matcher);
+        const excluded = postings?.select(matcher, false) ?? [];
+        if (excluded.length > 0) unwanted.push(selection(matcher, excluded));
         continue;
       }
-      const list = this.union(matcher);
-      if (list.length === 0) return [];
-      lists.push(list);
+      const found = postings?.select(matcher, true) ?? [];
+      if (found.length === 0) return [];
+      wanted.push(selection(matcher, found));
     }
-    let ids: number[];
-    if (lists.length === 0) {
-      ids = Array.from({ length: this.sets.length }, (_, i) => i);
-    } else {
-      lists.sort((a, b) => a.length - b.length);
-      ids = lists[0];
-      for (let i = 1; i < lists.length; i++) ids = intersect(ids, lists[i]);
-    }
-    if (rest.length === 0) return ids;
-    return ids.filter((id) => {
-      const labels = this.sets[id];
-      for (const matcher of rest) if (!matcher.matches(labelValue(labels, matcher.name))) return false;
-      return true;
-    });
+    wanted.sort((a, b) => a.total - b.total);
+    if (wanted.length === 0) return this.all(unwanted);
+    let ids = union(wanted[0], this.sets.length);
+    for (let i = 1; i < wanted.length; i++) ids = this.filter(ids, wanted[i], true);
+    for (const one of unwanted) ids = this.filter(ids, one, false);
+    return ids;
   }
 
   /** Every label name, unsorted. */
   names(): Iterable<string> {
-    return this.postings.keys();
+    return this.labelsByName.keys();
   }
 
   /** Every value of a label, unsorted. */
   values(name: string): Iterable<string> {
-    return this.postings.get(name)?.keys() ?? [];
+    return this.labelsByName.get(name)?.values() ?? [];
   }
 
-  private union(matcher: Matcher): number[] {
-    const byValue = this.postings.get(matcher.name);
-    if (!byValue) return [];
-    const lists: number[][] = [];
-    if (matcher.values) {
-      for (const value of new Set(matcher.values)) {
-        const list = byValue.get(value);
-        if (list) lists.push(list);
-      }
-    } else {
-      for (const [value, list] of byValue) if (matcher.matches(value)) lists.push(list);
+  /** Every number that isn't excluded. */
+  private all(unwanted: readonly Selection[]): number[] {
+    const excluded = new Uint8Array(this.sets.length);
+    for (const one of unwanted) mark(one, excluded);
+    const ids: number[] = [];
+    for (let id = 0; id < excluded.length; id++) if (excluded[id] === 0) ids.push(id);
+    return ids;
+  }
+
+  /** Those of `ids` that are in a selection, or those that aren't. */
+  private filter(ids: number[], one: Selection, isIn: boolean): number[] {
+    if (isIn && one.lists.length === 1) return intersect(ids, one.lists[0].ids);
+    if (one.total <= ids.length * MARK_RATIO) {
+      const marks = new Uint8Array(this.sets.length);
+      mark(one, marks);
+      return ids.filter((id) => (marks[id] === 1) === isIn);
     }
-    if (lists.length === 0) return [];
-    if (lists.length === 1) return lists[0];
-    // The lists of one label's values are disjoint, so a concatenation needs no deduplication.
-    return lists.flat().sort((a, b) => a - b);
-  }
-
-  private intern(text: string): string {
-    const known = this.interned.get(text);
-    if (known !== undefined) return known;
-    this.interned.set(text, text);
-    return text;
+    // Few candidates against long lists: the candidates' own values are looked at.
+    const { matcher } = one;
+    return ids.filter((id) => matcher.matches(labelValue(this.sets[id], matcher.name)));
   }
 }
 
+/** Up to how many times as long as the candidates the lists are walked through, instead of looking at each candidate. */
+const MARK_RATIO = 8;
+
+/** The posting lists that a matcher selects or excludes. They are disjoint, as they are those of one label's values. */
+interface Selection {
+  readonly matcher: Matcher;
+  readonly lists: readonly Posting[];
+  /** How many numbers the lists hold together. */
+  readonly total: number;
+}
+
+function selection(matcher: Matcher, lists: readonly Posting[]): Selection {
+  let total = 0;
+  for (const { ids } of lists) total += ids.length;
+  return { matcher, lists, total };
+}
+
+/** All numbers of a selection, ascending. */
+function union(one: Selection, size: number): number[] {
+  const { lists, total } = one;
+  if (lists.length === 1) return lists[0].ids.slice();
+  if (total < size / 64) {
+    const ids = new Int32Array(total);
+    let at = 0;
+    for (const list of lists) for (const id of list.ids) ids[at++] = id;
+    return Array.from(ids.sort());
+  }
+  const marks = new Uint8Array(size);
+  mark(one, marks);
+  const ids: number[] = [];
+  for (let id = 0; id < size; id++) if (marks[id] === 1) ids.push(id);
+  return ids;
+}
+
+/** Writes a 1 at every number of a selection. */
+function mark({ lists }: Selection, marks: Uint8Array): void {
+  for (const { ids } of lists) for (let i = 0; i < ids.length; i++) marks[ids[i]] = 1;
+}
+
 function intersect(a: readonly number[], b: readonly number[]): number[] {
+  if (b.length < a.length) return intersect(b, a);
   const out: number[] = [];
   let j = 0;
   if (b.length > a.length * 16) {
