@@ -10,7 +10,13 @@ import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk
 import { SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { labelsFromRecord } from '../server/model/index.ts';
-import { encodeWriteRequest, snappyCompress } from '../server/wire/index.ts';
+import {
+  encodeWriteRequest,
+  encodeWriteRequestV2,
+  snappyCompress,
+  WRITE_V2_CONTENT_TYPE,
+  type WriteRequestV2Columns,
+} from '../server/wire/index.ts';
 import { ask, type Program, startProgram, temporaryDirectory } from './program.ts';
 
 /** The word that must be nowhere once everything has come in, and what people write to a model around it. */
@@ -183,10 +189,10 @@ const HIDDEN_LABELS: Record<string, string> = {
   note: PROSE,
 };
 
-function remoteWrite(): Uint8Array {
+function remoteWrite(): WriteRequestV2Columns {
   const names = ['app_total', 'inference_requests_total', PROSE, `fleet:${CANARY}`];
   const series = names.map((name) => labelsFromRecord({ ...HIDDEN_LABELS, __name__: name, engine: CONTROL }));
-  const body = encodeWriteRequest({
+  return {
     series,
     sampleSeries: Uint32Array.from(series.keys()),
     sampleTimestampMs: Float64Array.from(series, () => NOW_MS),
@@ -202,8 +208,7 @@ function remoteWrite(): Uint8Array {
       { metric: 'app_total', type: 'counter', help: PROSE, unit: PROSE },
       { metric: PROSE, type: 'counter', help: 'x', unit: '' },
     ],
-  });
-  return snappyCompress(body);
+  };
 }
 
 function lokiPush(): string {
@@ -264,6 +269,7 @@ async function sendBroken(): Promise<void> {
   for (const route of ['/v1/traces', '/v1/logs', '/v1/metrics', '/loki/api/v1/push', '/api/v1/write']) {
     expect(await send(route, text, type)).toBe(400);
     await send(route, snappyCompress(text), { ...type, 'content-encoding': 'snappy' });
+    await send(route, text, { 'content-type': WRITE_V2_CONTENT_TYPE });
   }
 }
 
@@ -300,7 +306,9 @@ it('finds the canary in no file, answer, log line or metric after it came in thr
   expect(await send('/v1/metrics', metrics(), JSON_TYPE)).toBe(200);
   const protobuf = { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy' };
   // Two of its series have names that no series may have.
-  expect(await send('/api/v1/write', remoteWrite(), protobuf)).toBe(400);
+  expect(await send('/api/v1/write', snappyCompress(encodeWriteRequest(remoteWrite())), protobuf)).toBe(400);
+  const v2 = { ...protobuf, 'content-type': WRITE_V2_CONTENT_TYPE };
+  expect(await send('/api/v1/write', snappyCompress(encodeWriteRequestV2(remoteWrite())), v2)).toBe(400);
   expect(await send('/loki/api/v1/push', lokiPush(), JSON_TYPE)).toBe(204);
   await sendBySdk();
   await sendBroken();
