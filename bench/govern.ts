@@ -135,6 +135,29 @@ function benchJudges(): void {
       for (let i = 0; i < 20_000; i++) governor.governLog(entry, 'loki_push');
     });
   }
+  const records = benchRecords();
+  measure("governLog: a gateway's OTLP record, 5 of 9 attributes raised", 20_000, () => {
+    for (let i = 0; i < 20_000; i++) governor.governLog(records[i % records.length], 'otlp');
+  });
+}
+
+/** Records of one resource, of 24 models and tiers. */
+function benchRecords(): LogEntry[] {
+  const stream = [
+    ...['cloud_region', 'eu-central-1', 'deployment_environment_name', 'production', 'k8s_deployment_name', 'chat'],
+    ...['k8s_namespace_name', 'inference', 'k8s_pod_name', 'gateway-0', 'service_instance_id', 'gateway-0'],
+    ...['service_name', 'llm-gateway'],
+  ];
+  return Array.from({ length: 24 }, (_, i) => ({
+    stream,
+    timestampNs: 1n,
+    line: '{"event":"request.finished","prompt_class":"chat","response_tokens":812,"outcome":"ok"}',
+    metadata: [
+      ...['customer_tier', `tier-${i % 3}`, 'deployment', 'chat', 'detected_level', 'info', 'gpu_type', 'NVIDIA H100'],
+      ...['model_version', `llama-3.1-${i % 8}b`, 'region', 'eu-central-1', 'severity_number', '9'],
+      ...['span_id', '00f067aa0ba902b7', 'trace_id', '4bf92f3577b34da6a3ce929d0e0e4736'],
+    ],
+  }));
 }
 
 function benchSpan(): Span {
