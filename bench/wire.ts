@@ -8,17 +8,27 @@ import {
   decodeOtlpMetricsJson,
   decodeOtlpTraces,
   decodeOtlpTracesJson,
+  decodeScrape,
   decodeWriteRequest,
+  decodeWriteRequestV2,
+  type ExposedFamily,
+  encodeChunks,
+  encodeExposition,
   encodeLokiPushJson,
+  encodeReadFrames,
   encodeTraces,
   encodeWriteRequest,
+  encodeWriteRequestV2,
   inflate,
   parseSeriesLabels,
+  ScrapeBatch,
+  type ScrapeProtocol,
   snappyCompress,
   toLogEntries,
   toSeries,
   tracesToJson,
   WriteRequestBatch,
+  type WriteRequestColumns,
 } from '../server/wire/index.ts';
 import { lokiProto, oracleEncode, otlpProto } from '../server/wire/oracle.data.ts';
 
@@ -57,9 +67,9 @@ function fleetLabels(i: number): readonly string[] {
   });
 }
 
-function writeRequest(samplesPerSeries: number): Uint8Array {
+function writeColumns(samplesPerSeries: number): WriteRequestColumns {
   const count = SERIES * samplesPerSeries;
-  return encodeWriteRequest({
+  return {
     series: Array.from({ length: SERIES }, (_, i) => fleetLabels(i)),
     sampleSeries: Uint32Array.from({ length: count }, (_, i) => i % SERIES),
     sampleTimestampMs: Float64Array.from(
@@ -67,19 +77,19 @@ function writeRequest(samplesPerSeries: number): Uint8Array {
       (_, i) => 1_764_000_000_000 + Math.floor(i / SERIES) * 15_000,
     ),
     sampleValue: Float64Array.from({ length: count }, (_, i) => i * 0.37),
-  });
+  };
 }
 
 function benchRemoteWrite(): void {
   const batch = new WriteRequestBatch();
   for (const perSeries of [1, 10]) {
-    const body = writeRequest(perSeries);
+    const body = encodeWriteRequest(writeColumns(perSeries));
     const samples = SERIES * perSeries;
     measure(`remote write decode, ${perSeries} sample(s) a series`, 'samples', samples, () =>
       decodeWriteRequest(body, batch),
     );
   }
-  const body = writeRequest(1);
+  const body = encodeWriteRequest(writeColumns(1));
   const packed = snappyCompress(body);
   measure('snappy, then decode', 'samples', SERIES, () => decodeWriteRequest(inflate(packed, 'snappy'), batch));
   decodeWriteRequest(body, batch);
@@ -92,6 +102,65 @@ function benchRemoteWrite(): void {
   const sampleValue = new Float64Array(SERIES).fill(0.5);
   measure('remote write encode', 'samples', SERIES, () => {
     encodeWriteRequest({ series, sampleSeries, sampleTimestampMs, sampleValue });
+  });
+}
+
+function benchRemoteWriteV2(): void {
+  const batch = new WriteRequestBatch();
+  for (const perSeries of [1, 10]) {
+    const body = encodeWriteRequestV2(writeColumns(perSeries));
+    measure(`remote write 2.0 decode, ${perSeries} sample(s) a series`, 'samples', SERIES * perSeries, () =>
+      decodeWriteRequestV2(body, batch),
+    );
+  }
+  // What a scrape loop sends: the series of one target in a row, which share all labels but one or two.
+  const shared = writeColumns(1);
+  const neighbours = Array.from({ length: SERIES }, (_, i) => [...fleetLabels(97).slice(0, -2), 'replica', String(i)]);
+  const body = encodeWriteRequestV2({ ...shared, series: neighbours });
+  measure('remote write 2.0 decode, neighbours alike', 'samples', SERIES, () => decodeWriteRequestV2(body, batch));
+  const packed = snappyCompress(encodeWriteRequestV2(writeColumns(1)));
+  measure('remote write 2.0, snappy, then decode', 'samples', SERIES, () =>
+    decodeWriteRequestV2(inflate(packed, 'snappy'), batch),
+  );
+  const columns = writeColumns(1);
+  measure('remote write 2.0 encode', 'samples', SERIES, () => {
+    encodeWriteRequestV2(columns);
+  });
+}
+
+function benchScrapes(): void {
+  const series = Array.from({ length: SERIES }, (_, i) => ({ labels: fleetLabels(i), value: i * 0.37 }));
+  const family: ExposedFamily = { name: 'inference_ttft_seconds_bucket', type: 'gauge', help: 'Seconds.', series };
+  const batch = new ScrapeBatch();
+  const protocols: ScrapeProtocol[] = ['PrometheusText0.0.4', 'OpenMetricsText1.0.0', 'PrometheusProto'];
+  for (const protocol of protocols) {
+    const format = { protocol, escaping: 'allow-utf-8' } as const;
+    const { body } = encodeExposition([family], format);
+    const decode = () => decodeScrape(body, protocol, { scrapeMs: 1_764_000_000_000 }, batch);
+    measure(`scrape decode, ${protocol}`, 'samples', SERIES, decode);
+    measure(`scrape decode, ${protocol}`, 'bytes', body.length, decode);
+    measure(`labels (8) of a new series, ${protocol}`, 'series', SERIES, () => {
+      for (let i = 0; i < batch.seriesCount; i++) batch.seriesLabels(i);
+    });
+    measure(`exposition encode, ${protocol}`, 'samples', SERIES, () => {
+      encodeExposition([family], format);
+    });
+  }
+}
+
+function benchRemoteRead(): void {
+  const count = 24_000;
+  const samples = {
+    labels: fleetLabels(1),
+    timestamps: Float64Array.from({ length: count }, (_, i) => 1_764_000_000_000 + i * 15_000),
+    values: Float64Array.from({ length: count }, (_, i) => Math.round(1000 * Math.sin(i / 50)) / 10),
+    histograms: undefined,
+  };
+  measure('remote read, XOR chunks', 'samples', count, () => {
+    for (const _ of encodeChunks(samples));
+  });
+  measure('remote read, XOR chunks in frames', 'samples', count, () => {
+    for (const _ of encodeReadFrames(0, [samples]));
   });
 }
 
@@ -231,6 +300,9 @@ function toCamel(value: unknown): unknown {
 }
 
 benchRemoteWrite();
+benchRemoteWriteV2();
+benchScrapes();
+benchRemoteRead();
 benchOtlpMetrics();
 benchTraces();
 benchLogs();

@@ -155,6 +155,13 @@ export class Cursor {
     return this.bytes.subarray(this.pos - length, this.pos);
   }
 
+  /** Steps over the bytes of the current field and returns how many they are; `pos` is their end then. */
+  span(name: string): number {
+    const length = this.#checkedLength(name);
+    this.pos += length;
+    return length;
+  }
+
   /** The bytes of the current field in lower-case hexadecimal. */
   hex(name: string): string {
     const length = this.#checkedLength(name);

@@ -1,6 +1,5 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { Cursor } from './cursor.ts';
-import { BYTES } from './cursor.ts';
 import { tooLarge } from './malformed.ts';
 
 /** The most symbols of one request. One is two bytes on the wire and more here. */
@@ -50,10 +49,10 @@ export class SymbolTable {
     }
     const i = this.count++;
     if (i === this.starts.length) this.#grow();
-    if (cursor.wire === BYTES) this.starts[i] = cursor.pos;
-    const text = cursor.blob('symbols');
+    this.starts[i] = cursor.pos;
+    const length = cursor.span('symbols');
     this.ends[i] = cursor.pos;
-    this.texts[i] = cursor.pos - text.length;
+    this.texts[i] = cursor.pos - length;
   }
 
   /** Looks through the texts once, when all symbols are there. */

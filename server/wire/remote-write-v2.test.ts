@@ -178,6 +178,23 @@ describe('decodeWriteRequestV2', () => {
     expect(report.refused.map((r) => r.reason)).toEqual(['nothing but labels', 'both samples and histograms']);
   });
 
+  test('copies labels from no series that was refused', () => {
+    const symbols = ['', '__name__', 'a_long_metric_name', 'job', 'one', 'two', 'zone', 'z'];
+    const timeseries = [
+      { labels_refs: [1, 2, 3, 4, 6, 7] },
+      { labels_refs: [1, 2, 3, 5, 6, 7], samples: [SAMPLE] },
+      { labels_refs: [3, 4, 1, 2], samples: [SAMPLE] },
+      { labels_refs: [1, 2, 3, 4, 6, 7], samples: [SAMPLE] },
+      { labels_refs: [1, 2, 6, 7], samples: [SAMPLE] },
+    ];
+    const [batch] = decode(encode({ symbols, timeseries }));
+    expect([0, 1, 2].map((i) => parseSeriesLabels(batch.labelBytes(i)).join())).toEqual([
+      '__name__,a_long_metric_name,job,two,zone,z',
+      '__name__,a_long_metric_name,job,one,zone,z',
+      '__name__,a_long_metric_name,zone,z',
+    ]);
+  });
+
   test('takes exemplars that come as a series of their own, as Prometheus sends them', () => {
     const exemplars = [{ labels_refs: [5, 6], value: 1, timestamp: 2 }];
     const [batch, report] = decode(encode({ symbols: SYMBOLS, timeseries: [{ labels_refs: [1, 2], exemplars }] }));

@@ -108,6 +108,17 @@ class SeriesDecoder {
   readonly #symbols: SymbolTable;
   readonly #samples: SampleReader;
   readonly #metadata: MetadataCollector;
+  readonly #open: OpenSeries = {
+    firstSample: 0,
+    firstHistogram: 0,
+    firstExemplar: 0,
+    samples: 0,
+    histograms: 0,
+    exemplars: 0,
+    createdMs: 0,
+    part: undefined,
+    metadata: undefined,
+  };
   readonly #refused: RefusedSeries[] = [];
   #refusedCount = 0;
   #histogramCount = 0;
@@ -149,15 +160,7 @@ class SeriesDecoder {
     const series = batch.seriesCount;
     if (this.index >= batch.limits.maxSeries) throw tooMany('series', batch.limits.maxSeries);
     if (series >= batch.labelStart.length) batch.growSeries();
-    const before = {
-      samples: batch.sampleCount,
-      exemplars: batch.exemplars.length,
-      histograms: batch.histograms.length,
-    };
-    this.#refCount = 0;
-    let [samples, histograms, exemplars, createdMs] = [0, 0, 0, 0];
-    let part: string | undefined;
-    let metadata: SeriesMetadata | undefined;
+    const open = this.#begin();
     let pos = cursor.pos;
     if (pos < end && bytes[pos] === TAG_LABEL_REFS) pos = this.#shortRefs(pos, end);
     while (pos < end) {
@@ -165,7 +168,7 @@ class SeriesDecoder {
         const next = reader.readFast(pos, end, series);
         if (next > 0) {
           pos = next;
-          samples++;
+          open.samples++;
           continue;
         }
       }
@@ -176,31 +179,31 @@ class SeriesDecoder {
           this.#readRefs();
           break;
         case 2: {
-          const outer = cursor.enter('samples', samples++);
+          const outer = cursor.enter('samples', open.samples++);
           this.#samples.read(series);
           cursor.leave(outer);
           break;
         }
         case 3: {
-          const outer = cursor.enter('histograms', histograms++);
-          part = this.#histogram(series) ?? part;
+          const outer = cursor.enter('histograms', open.histograms++);
+          open.part = this.#histogram(series) ?? open.part;
           cursor.leave(outer);
           break;
         }
         case 4: {
-          const outer = cursor.enter('exemplars', exemplars++);
-          part = this.#exemplar(series) ?? part;
+          const outer = cursor.enter('exemplars', open.exemplars++);
+          open.part = this.#exemplar(series) ?? open.part;
           cursor.leave(outer);
           break;
         }
         case 5: {
           const outer = cursor.enter('metadata');
-          metadata = readMetadata(cursor);
+          open.metadata = readMetadata(cursor);
           cursor.leave(outer);
           break;
         }
         case 6:
-          createdMs = cursor.int64Number('created_timestamp');
+          open.createdMs = cursor.int64Number('created_timestamp');
           break;
         default:
           cursor.skip();
@@ -208,8 +211,7 @@ class SeriesDecoder {
       pos = cursor.pos;
     }
     cursor.pos = end;
-    const isFilled = samples + histograms + exemplars > 0 || metadata !== undefined;
-    this.#close(series, before, isFilled, samples, histograms, createdMs, part, metadata);
+    this.#close(series, open);
   }
 
   /** Puts the finished batch together. */
@@ -226,44 +228,50 @@ class SeriesDecoder {
     };
   }
 
+  /** Remembers where the batch stands before the next series. */
+  #begin(): OpenSeries {
+    const open = this.#open;
+    const batch = this.#batch;
+    open.firstSample = batch.sampleCount;
+    open.firstHistogram = batch.histograms.length;
+    open.firstExemplar = batch.exemplars.length;
+    open.samples = 0;
+    open.histograms = 0;
+    open.exemplars = 0;
+    open.createdMs = 0;
+    open.part = undefined;
+    open.metadata = undefined;
+    this.#refCount = 0;
+    return open;
+  }
+
   /** Keeps the series that was read, or takes back what it added to the batch. */
-  #close(
-    series: number,
-    before: { samples: number; exemplars: number; histograms: number },
-    isFilled: boolean,
-    samples: number,
-    histograms: number,
-    createdMs: number,
-    part: string | undefined,
-    metadata: SeriesMetadata | undefined,
-  ): void {
+  #close(series: number, open: OpenSeries): void {
     const batch = this.#batch;
     const start = this.#labelBytes;
-    let reason = this.#resolveLabels();
-    // Prometheus sends exemplars, and may send metadata, as series of their own beside those of the samples.
-    if (reason === undefined && !isFilled) reason = 'nothing but labels';
-    if (reason === undefined && samples > 0 && histograms > 0) reason = 'both samples and histograms';
+    const reason = this.#resolveLabels() ?? reasonAgainst(open);
     if (reason !== undefined) {
       this.#labelBytes = start;
-      batch.sampleStartMs.fill(0, before.samples, batch.sampleCount);
-      batch.sampleCount = before.samples;
-      batch.exemplars.length = before.exemplars;
-      batch.histograms.length = before.histograms;
+      this.#lastCount = 0;
+      batch.sampleStartMs.fill(0, open.firstSample, batch.sampleCount);
+      batch.sampleCount = open.firstSample;
+      batch.exemplars.length = open.firstExemplar;
+      batch.histograms.length = open.firstHistogram;
       this.#refuse(reason);
       this.index++;
       return;
     }
-    if (part !== undefined) this.#refuse(part);
-    if (createdMs !== 0) this.#setCreated(before.samples, before.histograms, createdMs);
+    if (open.part !== undefined) this.#refuse(open.part);
+    if (open.createdMs !== 0) this.#setCreated(open.firstSample, open.firstHistogram, open.createdMs);
     batch.labelStart[series] = start;
     batch.labelEnd[series] = this.#labelBytes;
     batch.seriesCount = series + 1;
-    if (histograms > 0) {
-      const stale = batch.sampleCount - before.samples;
+    if (open.histograms > 0) {
+      const stale = batch.sampleCount - open.firstSample;
       this.#staleHistograms += stale;
-      this.#histogramCount += stale + batch.histograms.length - before.histograms;
+      this.#histogramCount += stale + batch.histograms.length - open.firstHistogram;
     }
-    if (metadata !== undefined) this.#metadata.add(metadata, this.#nameRef(), histograms > 0);
+    if (open.metadata !== undefined) this.#metadata.add(open.metadata, this.#nameRef(), open.histograms > 0);
     this.index++;
   }
 
@@ -493,6 +501,29 @@ class SeriesDecoder {
     this.#refusedCount++;
     if (this.#refused.length < MAX_LISTED) this.#refused.push({ series: this.index, reason });
   }
+}
+
+/** The series that is being read. */
+interface OpenSeries {
+  /** Where the batch's columns stood before it. */
+  firstSample: number;
+  firstHistogram: number;
+  firstExemplar: number;
+  /** Fields of each kind, those refused included. */
+  samples: number;
+  histograms: number;
+  exemplars: number;
+  createdMs: number;
+  /** Why a part of it was left out. */
+  part: string | undefined;
+  metadata: SeriesMetadata | undefined;
+}
+
+/** What is wrong with a series whose labels are good. */
+function reasonAgainst({ samples, histograms, exemplars, metadata }: OpenSeries): string | undefined {
+  if (samples > 0 && histograms > 0) return 'both samples and histograms';
+  // Prometheus sends exemplars, and may send metadata, as series of their own beside those of the samples.
+  return samples + histograms + exemplars === 0 && metadata === undefined ? 'nothing but labels' : undefined;
 }
 
 interface SeriesMetadata {
