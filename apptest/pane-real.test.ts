@@ -4,7 +4,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { PANE } from '../server/dashboards/index.ts';
+import { PANE, unreachedFilters } from '../server/dashboards/index.ts';
 import {
   colorsOf,
   dragOver,
@@ -61,9 +61,13 @@ beforeEach(async () => {
   page.on('response', (response) => {
     if (response.status() >= 400) complaints.push(`${response.status()} ${response.url()}`);
   });
-  await page.goto(`${program.url}/?from=${window.fromMs}&to=${window.toMs}`);
-  for (const { id } of panels) await plotOf(page, id).waitFor();
 });
+
+/** Opens the range that was filled, and waits until every panel is drawn. */
+async function openDrawn(query = ''): Promise<void> {
+  await page.goto(`${program.url}/?from=${window.fromMs}&to=${window.toMs}${query}`);
+  for (const { id } of panels) await plotOf(page, id).waitFor();
+}
 
 afterEach(async () => {
   if (!PANE_IS_BUILT) return;
@@ -76,6 +80,7 @@ const legendOf = async (id: string) => (await panelOf(page, id).locator('.legend
 
 describe.skipIf(!PANE_IS_BUILT)('the pane on the program', () => {
   test('every panel and the lane draw what the fleet sent', async () => {
+    await openDrawn();
     for (const { id } of panels) {
       expect(await panelOf(page, id).getAttribute('data-state'), id).toBe('ready');
       expect(await colorsOf(page, id), id).toBeGreaterThan(20);
@@ -95,6 +100,7 @@ describe.skipIf(!PANE_IS_BUILT)('the pane on the program', () => {
   });
 
   test('the p95 of the first token is that of the histogram’s buckets', async () => {
+    await openDrawn();
     // In the first quarter of the range, where no incident pushes it out of the buckets.
     const box = await plotBox(page, 'ttft');
     await page.mouse.move(box.x + box.width * 0.2, box.y + 30);
@@ -118,6 +124,7 @@ describe.skipIf(!PANE_IS_BUILT)('the pane on the program', () => {
   });
 
   test('a click opens the lines and traces of that moment, and a trace its semantic spans', async () => {
+    await openDrawn();
     const box = await plotBox(page, 'ttft');
     await page.mouse.click(box.x + box.width * 0.9, box.y + 40);
     const drawer = page.locator('.drawer');
@@ -147,6 +154,7 @@ describe.skipIf(!PANE_IS_BUILT)('the pane on the program', () => {
   });
 
   test('a filter is in every query that it can reach, and changes what they draw', async () => {
+    await openDrawn();
     const before = new Map<string, number>();
     for (const { id } of panels) before.set(id, await pictureOf(page, id));
     asked = [];
@@ -167,7 +175,34 @@ describe.skipIf(!PANE_IS_BUILT)('the pane on the program', () => {
     expect(await unfiltered.getAttribute('aria-label')).toContain('CPU, memory');
   });
 
+  test.each([
+    ['deployment', 'chat-large'],
+    ['customer_tier', 'pro'],
+    ['gpu_type', 'NVIDIA L40S'],
+    ['region', 'eu-west'],
+  ])(
+    'a filter by %s leaves something in every panel, and is in every query or said not to be',
+    async (label, value) => {
+      await openDrawn(`&f.${label}=${encodeURIComponent(value)}`);
+      for (const panel of panels) {
+        const unreached = unreachedFilters(panel, { [label]: [value] });
+        const said = await panelOf(page, panel.id)
+          .getByRole('button', { name: new RegExp(`not filtered by ${label}`) })
+          .count();
+        expect([panel.id, said]).toEqual([panel.id, unreached.length]);
+      }
+      const ranges = asked.filter(({ pathname }) => pathname === '/api/v1/query_range');
+      const reached = ranges.filter(({ searchParams }) => searchParams.get('query')?.includes(`${label}="${value}"`));
+      const reachable = panels.flatMap((panel) => {
+        const legends = unreachedFilters(panel, { [label]: [value] }).flatMap((one) => one.legends);
+        return panel.queries.filter(({ legend }) => !legends.includes(legend));
+      });
+      expect(new Set(reached.map(({ searchParams }) => searchParams.get('query'))).size).toBe(reachable.length);
+    },
+  );
+
   test('a drag zooms into the range, and the URL holds it', async () => {
+    await openDrawn();
     await dragOver(page, 'error-rate', 0.5, 0.8);
     const span = () => {
       const { searchParams } = new URL(page.url());

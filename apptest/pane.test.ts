@@ -228,6 +228,19 @@ describe.skipIf(!PANE_IS_BUILT)('the pane', () => {
     await plot('ttft').waitFor();
   });
 
+  test('keeps what was known while the server is lost, says so, and comes back by itself', async () => {
+    await openDrawn('range=15m');
+    await page.route('**/api/**', (route) => route.abort());
+    await page.locator('.lost').getByText('No answer since').waitFor();
+    await panel('ttft')
+      .getByRole('button', { name: /^Stale, try again: No answer/ })
+      .waitFor();
+    expect(await colorsOf(page, 'ttft')).toBeGreaterThan(20);
+    await page.unroute('**/api/**');
+    await eventually(() => page.locator('.lost').count()).toBe(0);
+    await eventually(() => page.getByRole('button', { name: /^Stale/ }).count()).toBe(0);
+  });
+
   test('goes on live with the newest moments only, and holds still while it is pointed at', async () => {
     await openDrawn('range=15m');
     const ranges = () => fixture.asked.filter((url) => url.pathname === '/api/v1/query_range');

@@ -63,7 +63,7 @@ function PaneView({ pane, theme }: PaneViewProps) {
   const marks = useLane(pane.lane, lane.state, colors);
   const momentSeconds = view.moment && view.moment.timeMs / 1000;
   const overlay = useMemo(() => ({ momentSeconds, marks }), [momentSeconds, marks]);
-  const help = useShortcuts(pane, window);
+  const help = useShortcuts(window);
 
   const shared = { window, request, theme, overlay };
   return (

@@ -1,5 +1,4 @@
 import { useEffect, useState } from 'react';
-import type { Pane } from '../../server/dashboards/index.ts';
 import { useLatest } from '../chart/react-hooks.ts';
 import { RANGE_PRESETS, scaledRange, shiftedRange, type TimeWindow } from '../view/range.ts';
 import type { ViewStore } from '../view/store.ts';
@@ -22,7 +21,7 @@ export const SHORTCUTS: readonly (readonly [keys: string, what: string])[] = [
 ];
 
 /** Listens to the keys, and holds whether their help is open. */
-export function useShortcuts(_pane: Pane, window: TimeWindow): { open: boolean; set: (open: boolean) => void } {
+export function useShortcuts(window: TimeWindow): { open: boolean; set: (open: boolean) => void } {
   const { view } = useServices();
   const [open, set] = useState(false);
   const latest = useLatest({ window, open });
