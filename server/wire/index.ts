@@ -1,6 +1,7 @@
 // Bytes ⇄ batches: remote write and read, scrapes, Loki push and OTLP, and the compressions around them.
-// In: request bodies and columns. Out: batches of the model's nouns, encoded responses, `BarographError` with the path
-// and byte of what was wrong (`malformed` 400, `too_large` 413, `bad_labels` 400, `unsupported_encoding` 415).
+// In: bodies, `Accept` and `Content-Type` headers, columns. Out: batches of the model's nouns, encoded bodies,
+// `BarographError` with the path and byte, or line and column, of what was wrong (`malformed` 400, `too_large` 413,
+// `bad_labels` 400, `unsupported_encoding` and `unsupported_media_type` 415).
 // Never: I/O, clocks, global state, trust in a claimed length, or content in an error.
 export { attributeText } from './attributes.ts';
 export { decodeScrape, type ScrapeProtocol, scrapeProtocolOf } from './exposition.ts';
@@ -56,3 +57,4 @@ export * from './rpc-status.ts';
 export { type LabelKeyKind, ScrapeBatch } from './scrape-batch.ts';
 export * from './scrape-negotiation.ts';
 export { parseSeriesLabels } from './series-labels.ts';
+export { SnappyBlock } from './snappy-block.ts';

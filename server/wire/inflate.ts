@@ -3,6 +3,7 @@ import zlib from 'node:zlib';
 import snappy from 'snappy';
 import { BarographError } from '../model/index.ts';
 import { malformed, tooLarge } from './malformed.ts';
+import type { SnappyBlock } from './snappy-block.ts';
 
 /** How bodies may be compressed. `snappy` is the block format that remote write and Loki use, never the framed one. */
 export type ContentEncoding = 'identity' | 'gzip' | 'deflate' | 'zstd' | 'snappy';
@@ -97,6 +98,15 @@ export async function inflateInBackground(
   } catch (cause) {
     throw translate(cause, encoding, maxBytes);
   }
+}
+
+/**
+ * Decompresses a snappy block into the memory of `block`; what is returned is valid until that is used again.
+ * @throws BarographError `too_large` (413) or `malformed` (400).
+ */
+export function inflateSnappy(block: SnappyBlock, bytes: Uint8Array, maxBytes = DEFAULT_MAX_BYTES): Uint8Array {
+  checkSnappyClaim(bytes, maxBytes);
+  return block.decompress(bytes, snappyLength(bytes));
 }
 
 /** Compresses to a snappy block. */

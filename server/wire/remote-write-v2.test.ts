@@ -268,6 +268,12 @@ describe('decodeWriteRequestV2', () => {
     expect(plain(batch)).toMatchObject([{ labels: ['__name__', 'up'], samples: [{ timestamp: 5 }] }]);
   });
 
+  test('refuses a message that ends within its label references', () => {
+    // TimeSeries of one byte: the tag of the references, and then nothing.
+    const bytes = Uint8Array.from([...encode({ symbols: SYMBOLS }), 0x2a, 1, 0x0a]);
+    expect(errorOf(() => decode(bytes)).code).toBe('malformed');
+  });
+
   test('says what is not such a message', () => {
     const one = encodeWriteRequest({
       series: [['__name__', 'a']],

@@ -291,6 +291,7 @@ class SeriesDecoder {
    */
   #shortRefs(pos: number, end: number): number {
     const { bytes } = this.#cursor;
+    if (pos + 2 > end) return pos;
     const length = bytes[pos + 1];
     let p = pos + 2;
     const stop = p + length;
