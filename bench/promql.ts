@@ -1,8 +1,8 @@
 // Measures the PromQL engine in this process over arrays: CPU milliseconds of each query with its answer encoded, and of
 // finding series by matchers. The store and HTTP are not part of it.
-// Usage: node bench/promql.ts [part …] [--runs N]. Parts: pane, topk, buckets, week, cardinality, index.
+// Usage: node bench/promql.ts [part …] [--runs N]. Parts: pane, topk, buckets, week, native, cardinality, index.
 import { performance } from 'node:perf_hooks';
-import { createMatcher, labelsFromRecord, type MatchOp } from '../server/model/index.ts';
+import { createMatcher, labelsFromRecord, type MatchOp, type NativeHistogram } from '../server/model/index.ts';
 import { encodePrometheus, queryPromql } from '../server/query/promql/index.ts';
 import { MemoryMetricReader } from '../server/query/promql/memory-reader.ts';
 import { LabelIndex } from '../server/store/label-index.ts';
@@ -95,6 +95,40 @@ function bucketReader(): MemoryMetricReader {
   return reader;
 }
 
+/** 200 native histograms of some 40 buckets over six hours, as latencies of models make them. */
+function nativeReader(): MemoryMetricReader {
+  const reader = new MemoryMetricReader();
+  const random = seeded();
+  const times = timestamps((6 * HOUR_MS) / INTERVAL_MS + 20);
+  for (let i = 0; i < 200; i++) {
+    const indices = Int32Array.from({ length: 40 }, (_, k) => k - 10 + (i % 5));
+    let counts = new Float64Array(40);
+    let [count, sum] = [0, 0];
+    const histograms = Array.from(times, (): NativeHistogram => {
+      counts = counts.slice();
+      for (let k = 0; k < 20; k++) counts[Math.floor((random() + random()) * 20)]++;
+      count += 20;
+      sum += random();
+      return {
+        schema: 3,
+        zeroThreshold: 2 ** -128,
+        zeroCount: 0,
+        count,
+        sum,
+        positiveIndices: indices,
+        positiveCounts: counts,
+        negativeIndices: new Int32Array(0),
+        negativeCounts: new Float64Array(0),
+        customValues: undefined,
+        counterResetHint: 'unknown',
+      };
+    });
+    const labels = labelsFromRecord({ __name__: 'ttft', model: `m${i % 8}`, pod: `p${i}` });
+    reader.add({ labels, timestamps: times, values: new Float64Array(times.length), histograms });
+  }
+  return reader;
+}
+
 /** Label sets of 100,000 series: pods of many deployments, as a large cluster has them. */
 function clusterLabels(): readonly string[][] {
   return Array.from({ length: 100_000 }, (_, i) => {
@@ -153,6 +187,11 @@ const PARTS: Readonly<Record<string, (runs: number) => Promise<BenchRow[]>>> = {
       range('quantile_over_time(0.9, inference_tokens_total[1h])', 24, 60_000, endMs),
     ];
     return measureQueries(benchReader(100, samples), queries, runs);
+  },
+  native: (runs) => {
+    const query = 'histogram_quantile(0.99, sum by (model) (rate(ttft[5m])))';
+    const others = ['histogram_count(rate(ttft[5m]))', 'histogram_quantile(0.5, avg_over_time(ttft[5m]))'];
+    return measureQueries(nativeReader(), [range(query, 6, 60_000), ...others.map((q) => range(q, 6, 60_000))], runs);
   },
   cardinality: (runs) => {
     const reader = new MemoryMetricReader();

@@ -346,7 +346,9 @@ try {
     const asked = randomAsked(random);
     const [theirs, ours] = await Promise.all([ask(url, asked), evaluate(reader, asked)]);
     if ('error' in theirs) failures++;
-    const problem = difference(theirs, ours);
+    let problem = difference(theirs, ours);
+    // Once in some thousand queries Prometheus 3.5 answers differently when it is asked again.
+    if (problem !== undefined) problem = difference(await ask(url, asked), ours);
     if (problem === undefined) continue;
     if (explanation(asked.query, problem) !== undefined) {
       explained++;

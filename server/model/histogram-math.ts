@@ -59,10 +59,16 @@ export function scaleHistogram(h: NativeHistogram, factor: number): NativeHistog
     zeroCount: h.zeroCount * factor,
     count: h.count * factor,
     sum: h.sum * factor,
-    positiveCounts: h.positiveCounts.map((c) => c * factor),
-    negativeCounts: h.negativeCounts.map((c) => c * factor),
+    positiveCounts: scaled(h.positiveCounts, factor),
+    negativeCounts: scaled(h.negativeCounts, factor),
     counterResetHint: factor < 0 ? 'gauge' : h.counterResetHint,
   };
+}
+
+function scaled(counts: Float64Array, factor: number): Float64Array {
+  const out = new Float64Array(counts.length);
+  for (let i = 0; i < counts.length; i++) out[i] = counts[i] * factor;
+  return out;
 }
 
 /** A histogram with every count and the sum divided; by zero it keeps no buckets. */
@@ -97,7 +103,16 @@ function hasZero(counts: Float64Array): boolean {
 
 function populated(indices: Int32Array, counts: Float64Array): Buckets {
   if (!hasZero(counts)) return [indices, counts];
-  return [indices.filter((_, i) => counts[i] !== 0), counts.filter((c) => c !== 0)];
+  let kept = 0;
+  for (let i = 0; i < counts.length; i++) kept += Number(counts[i] !== 0);
+  const [outIndices, outCounts] = [new Int32Array(kept), new Float64Array(kept)];
+  kept = 0;
+  for (let i = 0; i < counts.length; i++) {
+    if (counts[i] === 0) continue;
+    outIndices[kept] = indices[i];
+    outCounts[kept++] = counts[i];
+  }
+  return [outIndices, outCounts];
 }
 
 /** Whether two histograms hold the same observations in the same layout, empty buckets aside; NaN equals NaN. */

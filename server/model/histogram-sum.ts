@@ -36,8 +36,14 @@ export function sumHistograms(list: readonly NativeHistogram[], weight = 1): His
   if (list.some((h) => hasCustomBounds(h) !== custom)) return undefined;
   const { parts, reconciled } = custom ? commonBounds(list) : { parts: commonLayout(list), reconciled: false };
   const total = (of: (h: NativeHistogram) => number): number => weighted(parts.map(of), weight);
-  const [positiveIndices, positiveCounts] = sumBuckets(parts, 'positiveIndices', 'positiveCounts', weight);
-  const [negativeIndices, negativeCounts] = sumBuckets(parts, 'negativeIndices', 'negativeCounts', weight);
+  const [positiveIndices, positiveCounts] = sumBuckets(
+    parts.map((h) => [h.positiveIndices, h.positiveCounts]),
+    weight,
+  );
+  const [negativeIndices, negativeCounts] = sumBuckets(
+    parts.map((h) => [h.negativeIndices, h.negativeCounts]),
+    weight,
+  );
   const value: NativeHistogram = {
     schema: parts[0].schema,
     zeroThreshold: parts[0].zeroThreshold,
@@ -119,6 +125,10 @@ export function isHistogramReset(before: NativeHistogram, now: NativeHistogram):
 }
 
 function wentDown(oi: Int32Array, oc: Float64Array, ni: Int32Array, nc: Float64Array): boolean {
+  if (oi === ni) {
+    for (let i = 0; i < oc.length; i++) if (nc[i] < oc[i]) return true;
+    return false;
+  }
   for (let i = 0, j = 0; i < oi.length; i++) {
     if (oc[i] === 0) continue;
     while (j < ni.length && ni[j] < oi[i]) j++;
@@ -192,31 +202,24 @@ function mergeBuckets([ai, ac]: Buckets, [bi, bc]: Buckets, sign: 1 | -1): Bucke
 /** Widest range of indices that is added up in an array; sparser ones go through a map. */
 const MAX_DENSE = 8192;
 
-function sumBuckets(
-  parts: readonly NativeHistogram[],
-  indicesOf: 'positiveIndices' | 'negativeIndices',
-  countsOf: 'positiveCounts' | 'negativeCounts',
-  weight: number,
-): Buckets {
+function sumBuckets(sides: readonly Buckets[], weight: number): Buckets {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const part of parts) {
-    const indices = part[indicesOf];
+  for (const [indices] of sides) {
     if (indices.length === 0) continue;
-    low = Math.min(low, indices[0]);
-    high = Math.max(high, indices[indices.length - 1]);
+    if (indices[0] < low) low = indices[0];
+    if (indices[indices.length - 1] > high) high = indices[indices.length - 1];
   }
   if (high < low) return NO_BUCKETS;
   if (high - low < MAX_DENSE) {
-    const dense = sumDense(parts, indicesOf, countsOf, weight, low, high - low + 1);
+    const dense = sumDense(sides, weight, low, high - low + 1);
     if (dense) return dense;
   }
   const byIndex = new Map<number, number[]>();
-  for (const part of parts) {
-    const indices = part[indicesOf];
+  for (const [indices, counts] of sides) {
     for (let i = 0; i < indices.length; i++) {
       const known = byIndex.get(indices[i]);
-      if (known) known.push(part[countsOf][i]);
-      else byIndex.set(indices[i], [part[countsOf][i]]);
+      if (known) known.push(counts[i]);
+      else byIndex.set(indices[i], [counts[i]]);
     }
   }
   const indices = Int32Array.from(byIndex.keys()).sort();
@@ -224,27 +227,9 @@ function sumBuckets(
 }
 
 /** `undefined` where a plain sum isn't finite, so that its parts must be looked at. */
-function sumDense(
-  parts: readonly NativeHistogram[],
-  indicesOf: 'positiveIndices' | 'negativeIndices',
-  countsOf: 'positiveCounts' | 'negativeCounts',
-  weight: number,
-  low: number,
-  size: number,
-): Buckets | undefined {
+function sumDense(sides: readonly Buckets[], weight: number, low: number, size: number): Buckets | undefined {
   const [totals, lost, seen] = [new Float64Array(size), new Float64Array(size), new Uint8Array(size)];
-  for (const part of parts) {
-    const [indices, counts] = [part[indicesOf], part[countsOf]];
-    for (let i = 0; i < indices.length; i++) {
-      const at = indices[i] - low;
-      const [total, count] = [totals[at], counts[i]];
-      const next = total + count;
-      const added = next - total;
-      lost[at] += total - (next - added) + (count - added);
-      totals[at] = next;
-      seen[at] = 1;
-    }
-  }
+  for (const [indices, counts] of sides) addDense(totals, lost, seen, indices, counts, low);
   let n = 0;
   for (let at = 0; at < size; at++) n += seen[at];
   const [outIndices, outCounts] = [new Int32Array(n), new Float64Array(n)];
@@ -256,6 +241,27 @@ function sumDense(
     outCounts[n++] = (totals[at] + lost[at]) * weight;
   }
   return [outIndices, outCounts];
+}
+
+/** Knuth's two-sum, bucket by bucket. */
+function addDense(
+  totals: Float64Array,
+  lost: Float64Array,
+  seen: Uint8Array,
+  indices: Int32Array,
+  counts: Float64Array,
+  low: number,
+): void {
+  for (let i = 0; i < indices.length; i++) {
+    const at = indices[i] - low;
+    const total = totals[at];
+    const count = counts[i];
+    const next = total + count;
+    const added = next - total;
+    lost[at] += total - (next - added) + (count - added);
+    totals[at] = next;
+    seen[at] = 1;
+  }
 }
 
 function weighted(values: number[], weight: number): number {

@@ -10,7 +10,7 @@ export interface RegexShape {
   readonly prefix: string;
 }
 
-/** Texts with gaps between them: `a.*b` is `['a', 'b']` with the gap 0. A gap is how many characters it has at least. */
+/** Texts with gaps between them: `a.*b` is `['a', 'b']` with the gap 0. A gap is how many characters it has at least, 0 or 1. */
 export interface Glob {
   /** One more than gaps; the first and last stand at the ends and may be empty. */
   readonly texts: readonly string[];
@@ -75,7 +75,8 @@ class GlobReader {
       const globs = this.sequence(0);
       if (!globs) return undefined;
       out.push(...globs);
-      if (out.length > MAX_GLOBS) return undefined;
+      // Two characters may be one to four units of UTF-16; more than one is left to the regex machine.
+      if (out.length > MAX_GLOBS || globs.some(({ gaps }) => gaps.some((gap) => gap > 1))) return undefined;
       if (this.at >= this.pattern.length) return out;
       if (this.pattern[this.at] !== '|') return undefined;
       this.at++;

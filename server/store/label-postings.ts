@@ -14,6 +14,9 @@ const MAX_REMEMBERED_VALUES = 200_000;
 /** From so many values on their order is kept, so that a prefix is looked up. */
 const ORDERED_FROM = 512;
 
+/** How many expressions with a prefix are tested against every value before the order is made. */
+const ORDERED_AFTER = 4;
+
 /** What an expression matched among the values that there were; values are only ever added. */
 interface Remembered {
   readonly found: Posting[];
@@ -32,6 +35,7 @@ export class LabelPostings {
   /** By operator and expression, the one used longest ago first. */
   private readonly remembered = new Map<string, Remembered>();
   private rememberedValues = 0;
+  private prefixesAsked = 0;
 
   constructor(name: string) {
     this.name = name;
@@ -110,6 +114,8 @@ export class LabelPostings {
   private withPrefix(matcher: Matcher): Posting[] | undefined {
     const { prefix = '' } = matcher;
     if (prefix === '' || this.all.length < ORDERED_FROM) return undefined;
+    // Making the order costs as much as some walks through all values, so it must be wanted some times.
+    if (this.ordered.length === 0 && ++this.prefixesAsked < ORDERED_AFTER) return undefined;
     this.order();
     const found: Posting[] = [];
     for (let i = firstFrom(this.ordered, prefix); i < this.ordered.length; i++) {

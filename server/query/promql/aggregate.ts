@@ -77,6 +77,7 @@ function reduceGroup(
 ): VectorSeries {
   const mixed = group.members.some((member) => member.histograms);
   if (!mixed && BY_COLUMN.has(expr.op)) return reduceColumns(expr.op, group, steps, context);
+  if (!mixed && expr.op === 'quantile' && param) return quantileColumn(group, param, steps, context);
   const out = emptyHistogramSeries(group.labels, steps, group.dropName);
   const floats = new Float64Array(group.members.length);
   const histograms: NativeHistogram[] = [];
@@ -99,6 +100,31 @@ function reduceGroup(
     else out.histograms[step] = value;
   }
   return mixed ? out : { ...out, histograms: undefined };
+}
+
+/** Steps that are gathered at a time: as many values as come from memory together. */
+const GATHERED_STEPS = 8;
+
+/** `quantile` of floats: values are gathered for some steps at once, so that each member is waited for less often. */
+function quantileColumn(group: Group, param: Float64Array, steps: number, context: EvaluationContext): VectorSeries {
+  const { members } = group;
+  const out = emptySeries(group.labels, steps, group.dropName);
+  const gathered = Array.from({ length: GATHERED_STEPS }, () => new Float64Array(members.length));
+  const counts = new Int32Array(GATHERED_STEPS);
+  for (let base = 0; base < steps; base += GATHERED_STEPS) {
+    context.tick(members.length * GATHERED_STEPS);
+    const width = Math.min(GATHERED_STEPS, steps - base);
+    counts.fill(0);
+    for (const { values, has } of members) {
+      for (let k = 0; k < width; k++) if (has[base + k]) gathered[k][counts[k]++] = values[base + k];
+    }
+    for (let k = 0; k < width; k++) {
+      if (counts[k] === 0) continue;
+      out.has[base + k] = 1;
+      out.values[base + k] = quantileOf(param[base + k], gathered[k].subarray(0, counts[k]));
+    }
+  }
+  return out;
 }
 
 function reduceColumns(op: Aggregate['op'], group: Group, steps: number, context: EvaluationContext): VectorSeries {

@@ -5,7 +5,8 @@ import { averageColumn, extremeColumn, sumColumn } from './over-time.ts';
 import type { RangeNotes } from './range-notes.ts';
 import { delta, increase, instantDelta, rate } from './rate.ts';
 import { derivative, predictLinear, smooth } from './regression.ts';
-import { medianDeviation, quantileOf, variance } from './statistics.ts';
+import { SortedWindow } from './sorted-window.ts';
+import { variance } from './statistics.ts';
 import { countHistograms, floatWindow, type Window, type Windows } from './windows.ts';
 
 /** Where a range function writes: the columns of its result. `histograms` is made when the first one is written. */
@@ -56,6 +57,30 @@ export function overFloats(f: WindowFunction): RangeFunction {
       const value = f(window, at, timeOf(step));
       if (value === undefined) continue;
       out.values[step] = value;
+      out.has[step] = 1;
+    }
+  };
+}
+
+/** Applies a function to the floats of each window in order. */
+function overSorted(f: (window: SortedWindow, args: readonly number[]) => number): RangeFunction {
+  const ofMixed = overFloats(({ samples, from, to }, args) => {
+    const window = new SortedWindow(samples.values.subarray(from, to));
+    window.slide(0, to - from);
+    return f(window, args);
+  });
+  return (windows, out, scope) => {
+    const { samples, from, to } = windows;
+    if (samples.histograms) return ofMixed(windows, out, scope);
+    const { args, tick } = scope;
+    const at: number[] = new Array(args.length);
+    const window = new SortedWindow(samples.values);
+    for (let step = 0; step < from.length; step++) {
+      if (from[step] === to[step]) continue;
+      tick(to[step] - from[step]);
+      window.slide(from[step], to[step]);
+      for (let i = 0; i < at.length; i++) at[i] = args[i][step];
+      out.values[step] = f(window, at);
       out.has[step] = 1;
     }
   };
@@ -113,8 +138,8 @@ export const RANGE_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map<strin
   ['ts_of_first_over_time', overSamples((windows, from) => seconds(windows, from))],
   ['stdvar_over_time', overFloats(variance)],
   ['stddev_over_time', overFloats((window) => Math.sqrt(variance(window)))],
-  ['quantile_over_time', overFloats(({ samples, from, to }, [q]) => quantileOf(q, samples.values.slice(from, to)))],
-  ['mad_over_time', overFloats(medianDeviation)],
+  ['quantile_over_time', overSorted((window, [q]) => window.quantile(q))],
+  ['mad_over_time', overSorted((window) => window.medianDeviation())],
   ['changes', changes],
   ['resets', resets],
 ]);

@@ -5,13 +5,14 @@ import {
   isHistogramReset,
   type Labels,
   type NativeHistogram,
+  sameBounds,
   scaleHistogram,
   subtractHistograms,
   sumHistograms,
 } from '../../model/index.ts';
 import type { RangeFunction, RangeOutput, RangeScope } from './range-functions.ts';
 import type { RangeNotes } from './range-notes.ts';
-import { countHistograms, type Stretches, type Windows } from './windows.ts';
+import type { Stretches, Windows } from './windows.ts';
 
 /** What looking at a histogram costs, in floats. */
 const HISTOGRAM_WORK = 100;
@@ -146,12 +147,12 @@ function mixedColumn(
   const { timestamps, values } = samples;
   const all = samples.histograms as readonly (NativeHistogram | undefined)[];
   const seconds = rangeMs / 1000;
+  const counts = countsOf(all);
   for (let step = 0; step < ends.length; step++) {
     const [first, last] = [from[step], to[step] - 1];
     if (last < first) continue;
-    const window = { samples, from: first, to: last + 1, startMs: ends[step] - rangeMs, endMs: ends[step] };
-    tick(HISTOGRAM_WORK * (to[step] - from[step]));
-    const found = countHistograms(window);
+    tick(HISTOGRAM_WORK);
+    const found = counts.histograms[last + 1] - counts.histograms[first];
     if (found > 0 && found <= last - first) {
       notes.mixedTypes(labels);
       continue;
@@ -170,16 +171,72 @@ function mixedColumn(
       }
       out.values[step] = grown * stretched(grown, values[first]);
     } else {
-      const points = all.slice(first, last + 1) as NativeHistogram[];
-      const grown = histogramIncrease(points, isCounter, labels, notes);
+      const grown =
+        counts.breaks[last] > counts.breaks[first]
+          ? histogramIncrease(all.slice(first, last + 1) as NativeHistogram[], isCounter, labels, notes)
+          : plainIncrease(all, first, last, counts, isCounter, labels, notes);
       if (!grown) continue;
-      (out.histograms ??= new Array(ends.length))[step] = scaleHistogram(
-        grown,
-        stretched(grown.count, points[0].count),
-      );
+      const before = (all[first] as NativeHistogram).count;
+      (out.histograms ??= new Array(ends.length))[step] = scaleHistogram(grown, stretched(grown.count, before));
     }
     out.has[step] = 1;
   }
+}
+
+/** What windows of histograms are asked, counted once, so that a window is a difference of two counts. */
+interface HistogramCounts {
+  /** How many of the samples before i are histograms, and how many of those say that they are gauges. */
+  readonly histograms: Uint32Array;
+  readonly gauges: Uint32Array;
+  /** How many samples up to i are reset against the one before, or have another layout. */
+  readonly breaks: Uint32Array;
+}
+
+function countsOf(all: readonly (NativeHistogram | undefined)[]): HistogramCounts {
+  const [histograms, gauges] = [new Uint32Array(all.length + 1), new Uint32Array(all.length + 1)];
+  const breaks = new Uint32Array(all.length);
+  for (let i = 0; i < all.length; i++) {
+    const now = all[i];
+    const before = i > 0 ? all[i - 1] : undefined;
+    histograms[i + 1] = histograms[i] + Number(now !== undefined);
+    gauges[i + 1] = gauges[i] + Number(now?.counterResetHint === 'gauge');
+    if (i > 0) breaks[i] = breaks[i - 1];
+    if (now && before && (!sameLayout(before, now) || isHistogramReset(before, now))) breaks[i]++;
+  }
+  return { histograms, gauges, breaks };
+}
+
+function sameLayout(a: NativeHistogram, b: NativeHistogram): boolean {
+  return a.schema === b.schema && a.zeroThreshold === b.zeroThreshold && sameBounds(a.customValues, b.customValues);
+}
+
+/** The increase between two histograms with neither a reset nor another layout between them. */
+function plainIncrease(
+  all: readonly (NativeHistogram | undefined)[],
+  first: number,
+  last: number,
+  counts: HistogramCounts,
+  isCounter: boolean,
+  labels: Labels,
+  notes: RangeNotes,
+): NativeHistogram | undefined {
+  const [a, b] = [all[first] as NativeHistogram, all[last] as NativeHistogram];
+  noteKinds(a, b, counts.gauges[last + 1] > counts.gauges[first], isCounter, labels, notes);
+  const difference = subtractHistograms(b, a);
+  return difference && { ...difference.value, counterResetHint: 'gauge' };
+}
+
+/** Remarks about counters read as gauges and the other way round. */
+function noteKinds(
+  first: NativeHistogram,
+  last: NativeHistogram,
+  anyGauge: boolean,
+  isCounter: boolean,
+  labels: Labels,
+  notes: RangeNotes,
+): void {
+  if (isCounter && anyGauge) notes.notCounter(labels);
+  if (!isCounter && (first.counterResetHint !== 'gauge' || last.counterResetHint !== 'gauge')) notes.notGauge(labels);
 }
 
 /** The increase over two or more histograms; resets are added as for floats. `undefined` where they don't fit. */
@@ -191,9 +248,8 @@ function histogramIncrease(
 ): NativeHistogram | undefined {
   const last = points[points.length - 1];
   let first = points[0];
-  const gauges = points.filter((h) => h.counterResetHint === 'gauge').length;
-  if (isCounter && gauges > 0) notes.notCounter(labels);
-  if (!isCounter && (first.counterResetHint !== 'gauge' || last.counterResetHint !== 'gauge')) notes.notGauge(labels);
+  const anyGauge = points.some((h) => h.counterResetHint === 'gauge');
+  noteKinds(first, last, anyGauge, isCounter, labels, notes);
   // A reset right after the first sample makes its buckets irrelevant, and so it may have another layout.
   if (isCounter && isHistogramReset(first, points[1])) first = emptyLike(points[1]);
   if (

@@ -98,20 +98,30 @@ function smoothedColumn(
   }
 }
 
+const NO_BUCKETS = {
+  positiveIndices: new Int32Array(0),
+  positiveCounts: new Float64Array(0),
+  negativeIndices: new Int32Array(0),
+  negativeCounts: new Float64Array(0),
+};
+
 /**
  * Histograms of unknown relation to their predecessors with what their counts say: where only count and sum are asked
- * for, Prometheus detects resets while reading, and conflicts between series are then noticed.
+ * for, Prometheus detects resets while reading, and conflicts between series are then noticed. Buckets are left out.
  */
 export function withDetectedResets(found: readonly SeriesSamples[]): readonly SeriesSamples[] {
   return found.map((series) => {
     if (!series.histograms) return series;
     let before: NativeHistogram | undefined;
-    const histograms = series.histograms.map((now) => {
+    const histograms = series.histograms.map((now): NativeHistogram | undefined => {
       if (!now) return undefined;
       const known = before;
       before = now;
-      if (now.counterResetHint !== 'unknown' || !known) return now;
-      return { ...now, counterResetHint: isHistogramReset(known, now) ? ('reset' as const) : ('no_reset' as const) };
+      const { counterResetHint } = now;
+      if (counterResetHint === 'gauge' || (counterResetHint === 'unknown' && !known)) return now;
+      // Nobody looks at the buckets once it is known whether they fell.
+      if (counterResetHint !== 'unknown' || !known) return { ...now, ...NO_BUCKETS };
+      return { ...now, ...NO_BUCKETS, counterResetHint: isHistogramReset(known, now) ? 'reset' : 'no_reset' };
     });
     return { ...series, histograms };
   });
