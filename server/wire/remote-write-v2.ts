@@ -1,18 +1,17 @@
-import { BarographError, type Exemplar, labelsFromPairs, type MetricMetadata } from '../model/index.ts';
-import { BYTES, Cursor, VARINT } from './cursor.ts';
-import { malformed, tooLarge } from './malformed.ts';
-import { METADATA_TYPES } from './remote-write.ts';
+import { BarographError, type Exemplar, labelsFromPairs } from '../model/index.ts';
+import { BYTES, Cursor } from './cursor.ts';
+import { malformed } from './malformed.ts';
 import type { WriteRequestBatch } from './remote-write-batch.ts';
 import { checkStrictly, readHistogram } from './remote-write-histogram.ts';
+import { LabelResolver } from './remote-write-labels.ts';
+import { MetadataCollector, readMetadata, type SeriesMetadata } from './remote-write-metadata.ts';
 import { SampleReader, tooMany } from './remote-write-samples.ts';
-import { IS_EMPTY, IS_METRIC_NAME, NOT_UTF8, SymbolTable } from './remote-write-symbols.ts';
+import { IS_EMPTY, SymbolTable } from './remote-write-symbols.ts';
 
 const TAG_LABEL_REFS = 0x0a;
 const TAG_SAMPLES = 0x12;
 /** How many of the refused series and histograms are listed; all are counted. */
 const MAX_LISTED = 100;
-/** The most bytes that the labels of one request may have once their symbols are put in. */
-const MAX_LABEL_BYTES = 256 * 1024 * 1024;
 
 /** A series, or a part of one, that was not taken from a request. */
 export interface RefusedSeries {
@@ -123,16 +122,7 @@ class SeriesDecoder {
   #refusedCount = 0;
   #histogramCount = 0;
   #staleHistograms = 0;
-  /** References of the current series' labels. */
-  #refs = new Uint32Array(64);
-  #refCount = 0;
-  /** References and places of the labels of the series before: what a series has in common with it is copied at once. */
-  #lastRefs = new Uint32Array(64);
-  #lastOffsets = new Uint32Array(65);
-  #lastCount = 0;
-  #labels: Buffer;
-  #labelView: DataView;
-  #labelBytes = 0;
+  readonly #labels: LabelResolver;
 
   constructor(cursor: Cursor, batch: WriteRequestBatch, symbols: SymbolTable) {
     this.#cursor = cursor;
@@ -140,8 +130,7 @@ class SeriesDecoder {
     this.#symbols = symbols;
     this.#samples = new SampleReader(cursor, batch, 2);
     this.#metadata = new MetadataCollector(symbols, batch.metadata);
-    this.#labels = batch.labelSpace;
-    this.#labelView = viewOf(this.#labels);
+    this.#labels = new LabelResolver(symbols, batch.labelSpace);
   }
 
   // message TimeSeries {
@@ -156,13 +145,14 @@ class SeriesDecoder {
     const cursor = this.#cursor;
     const batch = this.#batch;
     const reader = this.#samples;
+    const labels = this.#labels;
     const { bytes, end } = cursor;
     const series = batch.seriesCount;
     if (this.index >= batch.limits.maxSeries) throw tooMany('series', batch.limits.maxSeries);
     if (series >= batch.labelStart.length) batch.growSeries();
     const open = this.#begin();
     let pos = cursor.pos;
-    if (pos < end && bytes[pos] === TAG_LABEL_REFS) pos = this.#shortRefs(pos, end);
+    if (pos < end && bytes[pos] === TAG_LABEL_REFS) pos = labels.readShort(pos, end);
     while (pos < end) {
       if (bytes[pos] === TAG_SAMPLES) {
         const next = reader.readFast(pos, end, series);
@@ -176,7 +166,7 @@ class SeriesDecoder {
       cursor.next();
       switch (cursor.field) {
         case 1:
-          this.#readRefs();
+          labels.read(cursor);
           break;
         case 2: {
           const outer = cursor.enter('samples', open.samples++);
@@ -217,8 +207,8 @@ class SeriesDecoder {
   /** Puts the finished batch together. */
   finish(): WriteRequestV2Report {
     const batch = this.#batch;
-    batch.labelSpace = this.#labels;
-    batch.bytes = this.#labels.subarray(0, this.#labelBytes);
+    batch.labelSpace = this.#labels.bytes;
+    batch.bytes = this.#labels.bytes.subarray(0, this.#labels.size);
     return {
       samples: batch.sampleCount - this.#staleHistograms,
       histograms: this.#histogramCount,
@@ -241,18 +231,18 @@ class SeriesDecoder {
     open.createdMs = 0;
     open.part = undefined;
     open.metadata = undefined;
-    this.#refCount = 0;
+    this.#labels.begin();
     return open;
   }
 
   /** Keeps the series that was read, or takes back what it added to the batch. */
   #close(series: number, open: OpenSeries): void {
     const batch = this.#batch;
-    const start = this.#labelBytes;
-    const reason = this.#resolveLabels() ?? reasonAgainst(open);
+    const labels = this.#labels;
+    const start = labels.size;
+    const reason = labels.resolve() ?? reasonAgainst(open);
     if (reason !== undefined) {
-      this.#labelBytes = start;
-      this.#lastCount = 0;
+      labels.takeBack(start);
       batch.sampleStartMs.fill(0, open.firstSample, batch.sampleCount);
       batch.sampleCount = open.firstSample;
       batch.exemplars.length = open.firstExemplar;
@@ -264,14 +254,14 @@ class SeriesDecoder {
     if (open.part !== undefined) this.#refuse(open.part);
     if (open.createdMs !== 0) this.#setCreated(open.firstSample, open.firstHistogram, open.createdMs);
     batch.labelStart[series] = start;
-    batch.labelEnd[series] = this.#labelBytes;
+    batch.labelEnd[series] = labels.size;
     batch.seriesCount = series + 1;
     if (open.histograms > 0) {
       const stale = batch.sampleCount - open.firstSample;
       this.#staleHistograms += stale;
       this.#histogramCount += stale + batch.histograms.length - open.firstHistogram;
     }
-    if (open.metadata !== undefined) this.#metadata.add(open.metadata, this.#nameRef(), open.histograms > 0);
+    if (open.metadata !== undefined) this.#metadata.add(open.metadata, labels.nameRef(), open.histograms > 0);
     this.index++;
   }
 
@@ -283,162 +273,6 @@ class SeriesDecoder {
     for (let i = histogram; i < histograms.length; i++) {
       if (histograms[i].startMs === 0) histograms[i] = { ...histograms[i], startMs: createdMs };
     }
-  }
-
-  /**
-   * Reads the packed references at `pos` where their list and each of them is short; returns the position behind them,
-   * or `pos` where anything is longer, for the general path.
-   */
-  #shortRefs(pos: number, end: number): number {
-    const { bytes } = this.#cursor;
-    if (pos + 2 > end) return pos;
-    const length = bytes[pos + 1];
-    let p = pos + 2;
-    const stop = p + length;
-    if (length >= 0x80 || stop > end) return pos;
-    // Every reference is a byte at least.
-    if (this.#refs.length < length) this.#growRefs(length);
-    const refs = this.#refs;
-    let count = 0;
-    while (p < stop) {
-      let ref = bytes[p++];
-      if (ref >= 0x80) {
-        // A reference of two or three bytes; the last one must lie within the list.
-        if (p >= stop) return pos;
-        const second = bytes[p++];
-        ref = (ref & 0x7f) | ((second & 0x7f) << 7);
-        if (second >= 0x80) {
-          if (p >= stop || bytes[p] >= 0x80) return pos;
-          ref |= bytes[p++] << 14;
-        }
-      }
-      refs[count++] = ref;
-    }
-    this.#refCount = count;
-    return stop;
-  }
-
-  /** Reads the field of references that the cursor is at, packed or not. */
-  #readRefs(): void {
-    const cursor = this.#cursor;
-    if (cursor.wire === VARINT) {
-      this.#addRef(cursor.uint32('labels_refs'));
-      return;
-    }
-    const outer = cursor.enter('labels_refs');
-    while (cursor.pos < cursor.end) this.#addRef(cursor.varint32());
-    cursor.leave(outer);
-  }
-
-  #addRef(ref: number): void {
-    if (this.#refCount === this.#refs.length) this.#growRefs(this.#refCount * 2);
-    this.#refs[this.#refCount++] = ref;
-  }
-
-  #growRefs(size: number): void {
-    const refs = new Uint32Array(size);
-    refs.set(this.#refs);
-    this.#refs = refs;
-    this.#lastRefs = new Uint32Array(size);
-    this.#lastOffsets = new Uint32Array(size + 1);
-    this.#lastCount = 0;
-  }
-
-  /**
-   * Writes the current series' labels behind those of the others as 1.0 sends them; returns what is wrong with them, if
-   * anything is. Then what was written doesn't count.
-   */
-  #resolveLabels(): string | undefined {
-    const symbols = this.#symbols;
-    const refs = this.#refs;
-    const count = this.#refCount;
-    const last = this.#lastRefs;
-    const known = this.#lastCount;
-    // Until this series turns out to be good there is none to copy from.
-    this.#lastCount = 0;
-    if (count % 2 !== 0) return `${count} label references, which is no even number`;
-    const { starts, ends, flags } = symbols;
-    let size = 0;
-    for (let i = 0; i < count; i++) {
-      if (refs[i] >= symbols.count) return `label reference ${refs[i]} beyond the ${symbols.count} symbols`;
-      size += ends[refs[i]] - starts[refs[i]];
-    }
-    // A label's own framing is two tags and at most a length of five bytes.
-    this.#reserve(size + count * 4 + 8);
-    const to = this.#labels;
-    // Short texts are copied eight bytes at a time, the last of them beyond the end of the text: half the time of a loop
-    // over bytes, and a fifth of a call into the runtime (measured in bench/wire.ts).
-    const toView = this.#labelView;
-    const fromView = symbols.view;
-    const offsets = this.#lastOffsets;
-    let at = this.#labelBytes;
-    let named = false;
-    let isBeforeKnown = true;
-    for (let i = 0; i < count; i += 2) {
-      const name = refs[i];
-      const value = refs[i + 1];
-      const isNameKnown = i < known && name === last[i];
-      if (!isNameKnown || !isBeforeKnown) {
-        if ((flags[name] & NOT_UTF8) !== 0) return 'a label that is not UTF-8';
-        if ((flags[name] & IS_EMPTY) !== 0) return 'an empty label name';
-        const order = i > 0 ? symbols.compare(refs[i - 2], name) : -1;
-        if (order === 0) return 'a label name that is there twice';
-        if (order > 0) return 'label names that are not sorted';
-      }
-      isBeforeKnown = isNameKnown;
-      if ((flags[value] & NOT_UTF8) !== 0) return 'a label that is not UTF-8';
-      if ((flags[name] & IS_METRIC_NAME) !== 0) named = (flags[value] & IS_EMPTY) === 0;
-      if (isNameKnown && value === last[i + 1]) {
-        const start = offsets[i];
-        const length = offsets[i + 2] - start;
-        offsets[i] = at;
-        for (let k = 0; k < length; k += 8) toView.setBigUint64(at + k, toView.getBigUint64(start + k));
-        at += length;
-        continue;
-      }
-      offsets[i] = at;
-      last[i] = name;
-      last[i + 1] = value;
-      const length = 2 + ends[name] - starts[name] + ends[value] - starts[value];
-      to[at++] = 0x0a;
-      if (length < 0x80) to[at++] = length;
-      else at = writeVarint(to, at, length);
-      to[at++] = 0x0a;
-      const nameStart = starts[name];
-      const nameLength = ends[name] - nameStart;
-      for (let k = 0; k < nameLength; k += 8) toView.setBigUint64(at + k, fromView.getBigUint64(nameStart + k));
-      at += nameLength;
-      to[at++] = 0x12;
-      const valueStart = starts[value];
-      const valueLength = ends[value] - valueStart;
-      for (let k = 0; k < valueLength; k += 8) toView.setBigUint64(at + k, fromView.getBigUint64(valueStart + k));
-      at += valueLength;
-    }
-    if (!named) return 'no metric name';
-    offsets[count] = at;
-    this.#lastCount = count;
-    this.#labelBytes = at;
-    return undefined;
-  }
-
-  /** The symbol that is the current series' name. */
-  #nameRef(): number {
-    for (let i = 0; i < this.#refCount; i += 2)
-      if ((this.#symbols.flags[this.#refs[i]] & IS_METRIC_NAME) !== 0) return this.#refs[i + 1];
-    throw new Error('BUG: a series without a name was kept');
-  }
-
-  #reserve(bytes: number): void {
-    const wanted = this.#labelBytes + bytes;
-    if (wanted > MAX_LABEL_BYTES) {
-      const accepted = `${MAX_LABEL_BYTES} bytes`;
-      throw tooLarge('Request.timeseries', 'labels that are longer together', accepted, 'send smaller batches');
-    }
-    if (wanted <= this.#labels.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(wanted, this.#labels.length * 2));
-    this.#labels.copy(grown, 0, 0, this.#labelBytes);
-    this.#labels = grown;
-    this.#labelView = viewOf(grown);
   }
 
   #histogram(series: number): string | undefined {
@@ -525,81 +359,4 @@ function reasonAgainst({ samples, histograms, exemplars, metadata }: OpenSeries)
   if (samples > 0 && histograms > 0) return 'both samples and histograms';
   // Prometheus sends exemplars, and may send metadata, as series of their own beside those of the samples.
   return samples + histograms + exemplars === 0 && metadata === undefined ? 'nothing but labels' : undefined;
-}
-
-interface SeriesMetadata {
-  readonly type: number;
-  readonly helpRef: number;
-  readonly unitRef: number;
-}
-
-// message Metadata {
-//   MetricType type = 1;
-//   uint32 help_ref = 3;
-//   uint32 unit_ref = 4;
-// }
-function readMetadata(cursor: Cursor): SeriesMetadata {
-  let [type, helpRef, unitRef] = [0, 0, 0];
-  while (cursor.next()) {
-    switch (cursor.field) {
-      case 1:
-        type = cursor.uint32('type');
-        break;
-      case 3:
-        helpRef = cursor.uint32('help_ref');
-        break;
-      case 4:
-        unitRef = cursor.uint32('unit_ref');
-        break;
-      default:
-        cursor.skip();
-    }
-  }
-  return { type, helpRef, unitRef };
-}
-
-/** Makes one entry a metric family of the metadata that every series repeats; lives for one request. */
-class MetadataCollector {
-  readonly #symbols: SymbolTable;
-  readonly #into: MetricMetadata[];
-  /** Names, by symbol, whose metadata was taken. */
-  readonly #seen: Uint8Array;
-  readonly #families = new Set<string>();
-
-  constructor(symbols: SymbolTable, into: MetricMetadata[]) {
-    this.#symbols = symbols;
-    this.#into = into;
-    this.#seen = new Uint8Array(symbols.count);
-  }
-
-  add(metadata: SeriesMetadata, nameRef: number, native: boolean): void {
-    if (this.#seen[nameRef] !== 0) return;
-    this.#seen[nameRef] = 1;
-    const symbols = this.#symbols;
-    const type = METADATA_TYPES[metadata.type] ?? 'unknown';
-    const text = (ref: number) => (ref > 0 && ref < symbols.count && symbols.isText(ref) ? symbols.string(ref) : '');
-    const [help, unit] = [text(metadata.helpRef), text(metadata.unitRef)];
-    if (type === 'unknown' && help === '' && unit === '') return;
-    const name = symbols.string(nameRef);
-    const parts = !native && (type === 'histogram' || type === 'gaugehistogram' || type === 'summary');
-    const metric = parts ? name.replace(/_(?:bucket|g?count|g?sum)$/, '') : name;
-    if (this.#families.has(metric)) return;
-    this.#families.add(metric);
-    this.#into.push({ metric, type, help, unit });
-  }
-}
-
-function viewOf(bytes: Buffer): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function writeVarint(to: Uint8Array, at: number, value: number): number {
-  let rest = value;
-  let p = at;
-  while (rest > 0x7f) {
-    to[p++] = (rest & 0x7f) | 0x80;
-    rest >>>= 7;
-  }
-  to[p++] = rest;
-  return p;
 }
