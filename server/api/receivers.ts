@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { MetricIngest } from '../ingest/index.ts';
 import { BarographError } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
-import { inflate, parseContentEncoding, parseMediaType } from '../wire/index.ts';
+import { inflate, inflateSnappy, parseContentEncoding, parseMediaType, SnappyBlock } from '../wire/index.ts';
 
 /** What the receivers need from the program. */
 export interface Receivers {
@@ -13,6 +13,8 @@ export interface Receivers {
 }
 
 type WriteVersion = 1 | 2;
+
+const block = new SnappyBlock();
 
 /** An answer to a write request. */
 interface WriteAnswer {
@@ -69,7 +71,9 @@ async function write(
   request: FastifyRequest,
 ): Promise<WriteAnswer> {
   const encoding = parseContentEncoding(request.headers['content-encoding'] ?? 'snappy');
-  const bytes = inflate(request.body as Buffer, encoding);
+  // The bytes are used up before the first `await`, so all requests share the memory of one block.
+  const compressed = request.body as Buffer;
+  const bytes = encoding === 'snappy' ? inflateSnappy(block, compressed) : inflate(compressed, encoding);
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (version === 2) {
     const outcome = metrics.remoteWriteV2(body);

@@ -51,6 +51,7 @@ export {
   WriteRequestBatch,
 } from './remote-write-batch.ts';
 export { encodeWriteRequest, type WriteRequestColumns } from './remote-write-encode.ts';
+export type { WriteVersion } from './remote-write-samples.ts';
 export { decodeWriteRequestV2, type RefusedSeries, type WriteRequestV2Report } from './remote-write-v2.ts';
 export { encodeWriteRequestV2, WRITE_V2_CONTENT_TYPE, type WriteRequestV2Columns } from './remote-write-v2-encode.ts';
 export * from './rpc-status.ts';
@@ -58,3 +59,4 @@ export { type LabelKeyKind, ScrapeBatch } from './scrape-batch.ts';
 export * from './scrape-negotiation.ts';
 export { parseSeriesLabels } from './series-labels.ts';
 export { SnappyBlock } from './snappy-block.ts';
+export { writeVersionOf } from './write-version.ts';
