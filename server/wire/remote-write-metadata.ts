@@ -15,7 +15,7 @@ export interface SeriesMetadata {
 //   uint32 help_ref = 3;
 //   uint32 unit_ref = 4;
 // }
-/** Reads it. */
+/** Reads a series' metadata; the references are looked up when its name is known. */
 export function readMetadata(cursor: Cursor): SeriesMetadata {
   let [type, helpRef, unitRef] = [0, 0, 0];
   while (cursor.next()) {

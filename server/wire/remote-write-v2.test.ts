@@ -6,8 +6,9 @@ import { decodeWriteRequest } from './remote-write.ts';
 import { WriteRequestBatch } from './remote-write-batch.ts';
 import { encodeWriteRequest } from './remote-write-encode.ts';
 import { decodeWriteRequestV2, type WriteRequestV2Report } from './remote-write-v2.ts';
-import { encodeWriteRequestV2 } from './remote-write-v2-encode.ts';
+import { encodeWriteRequestV2, WRITE_V2_CONTENT_TYPE } from './remote-write-v2-encode.ts';
 import { parseSeriesLabels } from './series-labels.ts';
+import { writeVersionOf } from './write-version.ts';
 
 const TYPE = 'v2.Request';
 const NOISE = encodeWriteRequestV2({
@@ -320,6 +321,22 @@ describe('decodeWriteRequestV2', () => {
         for (let s = 0; s < batch.seriesCount; s++) parseSeriesLabels(batch.labelBytes(s));
       });
     }
+  });
+});
+
+describe('writeVersionOf', () => {
+  test.each([
+    [undefined, 1],
+    ['application/x-protobuf', 1],
+    ['application/x-protobuf;proto=prometheus.WriteRequest', 1],
+    [WRITE_V2_CONTENT_TYPE, 2],
+    ['Application/X-Protobuf; proto="io.prometheus.write.v2.Request"', 2],
+  ])('%s is %d', (contentType, version) => {
+    expect(writeVersionOf(contentType)).toBe(version);
+  });
+
+  test.each(['application/json', 'application/x-protobuf;proto=other', 'nonsense'])('%s is refused', (contentType) => {
+    expect(errorOf(() => writeVersionOf(contentType))).toMatchObject({ code: 'unsupported_media_type', status: 415 });
   });
 });
 
