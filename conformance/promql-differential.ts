@@ -221,7 +221,7 @@ const EXPLAINED: readonly { readonly query: RegExp; readonly only?: RegExp; read
   },
   {
     query: /histogram_(count|sum|avg)\(.*[!=]=/,
-    only: /only in theirs/,
+    only: /only in|undefined/,
     why: 'Prometheus 3.5 reads only counts and sums under histogram_count, also where whole histograms are compared',
   },
   {

@@ -12,6 +12,7 @@ import {
   isHistogramReset,
   type NativeHistogram,
   reduceSchema,
+  scaledDifference,
   scaleHistogram,
   subtractHistograms,
   sumHistograms,
@@ -125,6 +126,19 @@ describe('a sum of histograms', () => {
         const difference = subtractHistograms(sum, b)?.value as NativeHistogram;
         const expected = widenZeroBucket(reduceSchema(a, sum.schema), sum.zeroThreshold);
         expect(equalHistograms(difference, expected)).toBe(true);
+      }),
+    );
+  });
+
+  it('has a difference that is scaled as it is taken', () => {
+    fc.assert(
+      fc.property(EXPONENTIAL, EXPONENTIAL, fc.constantFrom(1, 0.5, -2), fc.boolean(), (a, other, factor, isSame) => {
+        const counts = a.positiveCounts.map((count, i) => (i % 2 === 0 ? count : count + 1));
+        const b = isSame ? { ...a, positiveCounts: counts } : other;
+        const expected = scaleHistogram(subtractHistograms(a, b)?.value as NativeHistogram, factor);
+        const difference = scaledDifference(a, b, factor) as NativeHistogram;
+        expect(equalHistograms(difference, expected)).toBe(true);
+        expect(compactHistogram(difference)).toBe(difference);
       }),
     );
   });

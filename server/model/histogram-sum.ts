@@ -4,6 +4,7 @@ import {
   hasCustomBounds,
   reduceSchema,
   sameBounds,
+  scaleHistogram,
   thresholdBeyond,
   widenZeroBucket,
 } from './histogram-math.ts';
@@ -66,6 +67,53 @@ export function sumHistograms(list: readonly NativeHistogram[], weight = 1): His
 export function subtractHistograms(a: NativeHistogram, b: NativeHistogram): HistogramSum | undefined {
   const difference = combine(a, b, -1);
   return difference && { ...difference, value: compactHistogram(difference.value) };
+}
+
+/**
+ * (a − b) · factor as a gauge without empty buckets, for two states of one series: with equal buckets, as they mostly
+ * have, in one pass. `undefined` where exponential and custom ones are mixed.
+ */
+export function scaledDifference(a: NativeHistogram, b: NativeHistogram, factor: number): NativeHistogram | undefined {
+  const isPlain =
+    a.schema === b.schema &&
+    a.zeroThreshold === b.zeroThreshold &&
+    sameBounds(a.customValues, b.customValues) &&
+    sameIndices(a.positiveIndices, b.positiveIndices) &&
+    sameIndices(a.negativeIndices, b.negativeIndices);
+  if (!isPlain) {
+    const difference = subtractHistograms(a, b)?.value;
+    return difference && { ...scaleHistogram(difference, factor), counterResetHint: 'gauge' };
+  }
+  const [positiveIndices, positiveCounts] = grownBuckets(a.positiveIndices, a.positiveCounts, b.positiveCounts, factor);
+  const [negativeIndices, negativeCounts] = grownBuckets(a.negativeIndices, a.negativeCounts, b.negativeCounts, factor);
+  return {
+    schema: a.schema,
+    zeroThreshold: a.zeroThreshold,
+    zeroCount: (a.zeroCount - b.zeroCount) * factor,
+    count: (a.count - b.count) * factor,
+    sum: (a.sum - b.sum) * factor,
+    positiveIndices,
+    positiveCounts,
+    negativeIndices,
+    negativeCounts,
+    customValues: a.customValues,
+    counterResetHint: 'gauge',
+  };
+}
+
+function grownBuckets(indices: Int32Array, ac: Float64Array, bc: Float64Array, factor: number): Buckets {
+  let n = 0;
+  for (let i = 0; i < ac.length; i++) if (ac[i] !== bc[i]) n++;
+  if (n === 0) return NO_BUCKETS;
+  const outIndices = n === ac.length ? indices : new Int32Array(n);
+  const outCounts = new Float64Array(n);
+  n = 0;
+  for (let i = 0; i < ac.length; i++) {
+    if (ac[i] === bc[i]) continue;
+    if (outIndices !== indices) outIndices[n] = indices[i];
+    outCounts[n++] = (ac[i] - bc[i]) * factor;
+  }
+  return [outIndices, outCounts];
 }
 
 /**

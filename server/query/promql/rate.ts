@@ -6,6 +6,7 @@ import {
   type Labels,
   type NativeHistogram,
   sameBounds,
+  scaledDifference,
   scaleHistogram,
   subtractHistograms,
   sumHistograms,
@@ -171,13 +172,19 @@ function mixedColumn(
       }
       out.values[step] = grown * stretched(grown, values[first]);
     } else {
-      const grown =
-        counts.breaks[last] > counts.breaks[first]
-          ? histogramIncrease(all.slice(first, last + 1) as NativeHistogram[], isCounter, labels, notes)
-          : plainIncrease(all, first, last, counts, isCounter, labels, notes);
-      if (!grown) continue;
-      const before = (all[first] as NativeHistogram).count;
-      (out.histograms ??= new Array(ends.length))[step] = scaleHistogram(grown, stretched(grown.count, before));
+      const [before, now] = [all[first] as NativeHistogram, all[last] as NativeHistogram];
+      let result: NativeHistogram | undefined;
+      if (counts.breaks[last] === counts.breaks[first]) {
+        noteKinds(before, now, counts.gauges[last + 1] > counts.gauges[first], isCounter, labels, notes);
+        result = scaledDifference(now, before, stretched(now.count - before.count, before.count));
+      } else {
+        tick(HISTOGRAM_WORK * (last - first));
+        const points = all.slice(first, last + 1) as NativeHistogram[];
+        const grown = histogramIncrease(points, isCounter, labels, notes);
+        result = grown && scaleHistogram(grown, stretched(grown.count, before.count));
+      }
+      if (!result) continue;
+      (out.histograms ??= new Array(ends.length))[step] = result;
     }
     out.has[step] = 1;
   }
@@ -208,22 +215,6 @@ function countsOf(all: readonly (NativeHistogram | undefined)[]): HistogramCount
 
 function sameLayout(a: NativeHistogram, b: NativeHistogram): boolean {
   return a.schema === b.schema && a.zeroThreshold === b.zeroThreshold && sameBounds(a.customValues, b.customValues);
-}
-
-/** The increase between two histograms with neither a reset nor another layout between them. */
-function plainIncrease(
-  all: readonly (NativeHistogram | undefined)[],
-  first: number,
-  last: number,
-  counts: HistogramCounts,
-  isCounter: boolean,
-  labels: Labels,
-  notes: RangeNotes,
-): NativeHistogram | undefined {
-  const [a, b] = [all[first] as NativeHistogram, all[last] as NativeHistogram];
-  noteKinds(a, b, counts.gauges[last + 1] > counts.gauges[first], isCounter, labels, notes);
-  const difference = subtractHistograms(b, a);
-  return difference && { ...difference.value, counterResetHint: 'gauge' };
 }
 
 /** Remarks about counters read as gauges and the other way round. */
