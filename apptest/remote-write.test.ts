@@ -14,7 +14,8 @@ import { ask, type Program, startProgram, temporaryDirectory } from './program.t
 
 const run = promisify(execFile);
 const SHARED = path.join(import.meta.dirname, '..', '..', 'shared');
-const START = Date.now() - 600_000;
+/** On the grid of the fleet level, whose samples stand at the end of each 15 seconds. */
+const START = Math.floor(Date.now() / 15_000) * 15_000 - 600_000;
 
 let directory = '';
 let program: Program;

@@ -163,7 +163,8 @@ export class MetricIngest implements SeriesDoor {
     if (known >= 0) return known;
     const { aggregator } = this;
     const last = this.written.lastSample(id);
-    const output = aggregator.output(id, rule, last);
+    const resolutionMs = this.governor.resolutionOf(labelValue(labels, METRIC_NAME));
+    const output = aggregator.output(id, rule, last, resolutionMs);
     if (last) aggregator.restoreInput(output, CLEAN_KEY, CLEAN_KEY, last.value, 0, last.timestampMs);
     const histogram = this.written.lastHistogram(id);
     if (histogram) {
@@ -230,7 +231,7 @@ export class MetricIngest implements SeriesDoor {
     if (known >= 0) return known;
     const metric = labelValue(labels, METRIC_NAME);
     const rule = this.governor.ruleOf(metric, this.typeOf(metric));
-    const output = this.aggregator.output(id, rule, this.written.lastSample(id));
+    const output = this.aggregator.output(id, rule, this.written.lastSample(id), this.governor.resolutionOf(metric));
     const histogram = this.written.lastHistogram(id);
     if (histogram) this.aggregator.restoreOutputHistogram(output, histogram.histogram, histogram.timestampMs);
     this.written.setOutput(id, output);

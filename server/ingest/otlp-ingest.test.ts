@@ -120,6 +120,55 @@ describe('delta temporality', () => {
   });
 });
 
+describe('native histograms', () => {
+  /** Observations of 1.5 so far, by sender. */
+  const histograms = (name: string, counts: Readonly<Record<string, number>>, seconds: number, leaks: boolean) => {
+    const dataPoints = Object.entries(counts).map(([sender, count]) => ({
+      attributes: [
+        { key: leaks ? 'request_id' : 'model_version', value: { stringValue: sender } },
+        { key: 'deployment', value: { stringValue: 'chat' } },
+      ],
+      timeUnixNano: `${START_MS + seconds * 1000}000000`,
+      count,
+      sum: 1.5 * count,
+      scale: 0,
+      positive: { offset: 0, bucketCounts: [count] },
+    }));
+    const metrics = [{ name, unit: 's', exponentialHistogram: { aggregationTemporality: 2, dataPoints } }];
+    return send('metrics', { resourceMetrics: [{ scopeMetrics: [{ metrics }] }] });
+  };
+  const totals = async (metric: string): Promise<number[][]> => {
+    const found = await store.readers().metrics.select({
+      matchers: [createMatcher('__name__', '=', metric)],
+      startMs: 0,
+      endMs: Number.MAX_SAFE_INTEGER,
+    });
+    return found.map(({ histograms: all }) => (all ?? []).map((one) => one?.count ?? -1));
+  };
+
+  it('whose leak was removed go on from their total after a restart', async () => {
+    await histograms('shop.wait', { r1: 4, r2: 6 }, 0, true);
+    await histograms('shop.wait', { r1: 5, r2: 6 }, 10, true);
+    await store.close();
+    await open();
+    await histograms('shop.wait', { r1: 7, r2: 6, r3: 1 }, 20, true);
+    expect(await totals('shop_wait_seconds')).toEqual([[10, 11, 14]]);
+  });
+
+  it('feed the fleet level, also after a restart', async () => {
+    await histograms('inference.ttft', { m1: 4, m2: 6 }, 0, false);
+    await store.close();
+    await open();
+    await histograms('inference.ttft', { m1: 5, m2: 9 }, 30, false);
+    expect((await totals('inference_ttft_seconds')).sort()).toEqual([
+      [4, 5],
+      [6, 9],
+    ]);
+    const fleet = await totals('fleet:inference_ttft_seconds');
+    expect(fleet.map((counts) => counts.at(-1))).toEqual([14]);
+  });
+});
+
 it('feeds the fleet level from series of several models', async () => {
   const point = (model: string, value: number, seconds: number): Point => ({
     attributes: { model, service: 'chat', outcome: 'success' },

@@ -4,6 +4,7 @@
 // Out: readers for the query engines, from any thread of the process.
 // Never: judges labels, knows a protocol or a query language, or acknowledges what isn't on disk.
 
+export type { StoredAggregateHistogram, StoredAggregateInput } from './aggregate-state.ts';
 export { type ChunkSource, remoteChunkSource } from './chunks.ts';
 export type * from './reader.ts';
 export type { Registry } from './registry.ts';
@@ -12,8 +13,6 @@ export {
   type LastSample,
   openStore,
   type Store,
-  type StoredAggregateHistogram,
-  type StoredAggregateInput,
   type StoredHistogram,
   type StoreOptions,
 } from './store.ts';

@@ -3,6 +3,13 @@ import path from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { Labels, MetricType, NativeHistogram } from '../model/index.ts';
+import {
+  compactAggregateState,
+  readAggregateHistograms,
+  readAggregateInputs,
+  type StoredAggregateHistogram,
+  type StoredAggregateInput,
+} from './aggregate-state.ts';
 import { type ChunkSource, LocalChunkSource, serveChunks } from './chunks.ts';
 import { decodeHistogram } from './histogram-codec.ts';
 import { LabelIndex } from './label-index.ts';
@@ -10,7 +17,7 @@ import { createLogReader } from './log-reader.ts';
 import { createMetricReader } from './metric-reader.ts';
 import type { Readers } from './reader.ts';
 import { Registry } from './registry.ts';
-import { bytes, doubles, int64s, text, uints } from './rows.ts';
+import { bytes, int64s, text, uints } from './rows.ts';
 import {
   LastSamples,
   type SampleCatalog,
@@ -47,21 +54,6 @@ export interface StoredHistogram {
   readonly series: number;
   readonly timestampMs: number;
   readonly histogram: NativeHistogram;
-}
-
-/** An input of aggregation as it was committed last; see `WriteBuffer.pushAggregateInput`. */
-export interface StoredAggregateInput {
-  readonly output: number;
-  readonly hi: number;
-  readonly lo: number;
-  readonly last: number;
-  readonly startMs: number;
-  readonly timestampMs: number;
-}
-
-/** As `StoredAggregateInput`, of an input whose last value is a native histogram. */
-export interface StoredAggregateHistogram extends Omit<StoredAggregateInput, 'last'> {
-  readonly last: NativeHistogram;
 }
 
 /** The store as its one writer sees it. */
@@ -110,6 +102,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   });
   const connection = await instance.connect();
   await prepareSchema(connection);
+  await compactAggregateState(connection);
   const committed = new SharedArrayBuffer(12);
   const counts = new Int32Array(committed);
   const source = new LocalChunkSource(instance, () => samples.catalog);
@@ -200,26 +193,6 @@ async function readLastHistograms(source: ChunkSource, sinceMs: number): Promise
   return out;
 }
 
-async function readAggregateHistograms(source: ChunkSource): Promise<StoredAggregateHistogram[]> {
-  const latest = new Map<string, StoredAggregateHistogram>();
-  const query = 'SELECT output, hi, lo, start, ts, body FROM aggregate_histograms';
-  for await (const chunk of source.read(query, undefined, undefined)) {
-    const [outputs, his, los] = [uints(chunk, 0), uints(chunk, 1), uints(chunk, 2)];
-    const [starts, times] = [int64s(chunk, 3), int64s(chunk, 4)];
-    for (let row = 0; row < chunk.count; row++) {
-      latest.set(`${outputs[row]}/${his[row]}/${los[row]}`, {
-        output: outputs[row],
-        hi: his[row],
-        lo: los[row],
-        last: decodeHistogram(bytes(chunk, 5, row)),
-        startMs: Number(starts[row]),
-        timestampMs: Number(times[row]),
-      });
-    }
-  }
-  return [...latest.values()];
-}
-
 /** Readers over a source, in any thread; `committed` is the store's. */
 export function createReaders(source: ChunkSource, committed: SharedArrayBuffer): Readers {
   const counts = new Int32Array(committed);
@@ -306,27 +279,6 @@ async function readMetadataTypes(source: ChunkSource): Promise<{ metric: string;
     }
   }
   return out;
-}
-
-async function readAggregateInputs(source: ChunkSource): Promise<StoredAggregateInput[]> {
-  const latest = new Map<string, StoredAggregateInput>();
-  const query = 'SELECT output, hi, lo, last, start, ts FROM aggregate_inputs';
-  for await (const chunk of source.read(query, undefined, undefined)) {
-    const [outputs, his, los] = [uints(chunk, 0), uints(chunk, 1), uints(chunk, 2)];
-    const [lasts, starts, times] = [doubles(chunk, 3), int64s(chunk, 4), int64s(chunk, 5)];
-    for (let row = 0; row < chunk.count; row++) {
-      // A later row of one input replaces the earlier one; rows come in the order in which they were written.
-      latest.set(`${outputs[row]}/${his[row]}/${los[row]}`, {
-        output: outputs[row],
-        hi: his[row],
-        lo: los[row],
-        last: lasts[row],
-        startMs: Number(starts[row]),
-        timestampMs: Number(times[row]),
-      });
-    }
-  }
-  return [...latest.values()];
 }
 
 function directoryBytes(directory: string): number {

@@ -1,5 +1,6 @@
 import type { DuckDBAppender, DuckDBConnection } from '@duckdb/node-api';
 import { BarographError } from '../model/index.ts';
+import { compactAggregateState } from './aggregate-state.ts';
 import type { Registry } from './registry.ts';
 import type { SampleStore } from './samples/index.ts';
 import { WriteBuffer } from './write-buffer.ts';
@@ -20,10 +21,15 @@ export const DEFAULT_WRITER_LIMITS: WriterLimits = {
   groupDelayMs: 3,
 };
 
+/** Rows of aggregation's state after which it is compacted. */
+const MAX_STATE_ROWS = 4_000_000;
+
 /** Numbers about commits, for the program's own metrics. */
 export interface WriterStats {
   commits: number;
   failedCommits: number;
+  /** Times that the state of aggregation could not be made smaller. */
+  failedCompactions: number;
   /** Rows committed. */
   rows: number;
   /** Milliseconds spent in commits, wall clock. */
@@ -50,7 +56,7 @@ interface Waiter {
  * one group is written the next one fills, so the number of fsyncs follows the disk, not the number of requests.
  */
 export class Writer {
-  readonly stats: WriterStats = { commits: 0, failedCommits: 0, rows: 0, commitMs: 0 };
+  readonly stats: WriterStats = { commits: 0, failedCommits: 0, failedCompactions: 0, rows: 0, commitMs: 0 };
   /** Called once before each commit, while `buffer` is still open, so that others can add rows that belong to it. */
   beforeCommit: () => void = () => {};
   private readonly connection: DuckDBConnection;
@@ -64,6 +70,8 @@ export class Writer {
   private waiters: Waiter[] = [];
   private running: Promise<void> | undefined;
   private closed = false;
+  /** Rows of aggregation's state that were appended since it was compacted. */
+  private stateRows = 0;
   private readonly onCommit: WriterParts['onCommit'];
 
   constructor(connection: DuckDBConnection, parts: WriterParts) {
@@ -175,7 +183,20 @@ export class Writer {
       }
     }
     this.samples.publish();
+    this.stateRows += buffer.aggregateInputs.rows + buffer.aggregateHistograms.rows;
+    if (this.stateRows > MAX_STATE_ROWS) await this.compactState();
     this.samples.addHistogramSeries(buffer.histogramSeriesIds);
+  }
+
+  private async compactState(): Promise<void> {
+    this.stateRows = 0;
+    // Their appenders hold on to the tables that are about to be replaced.
+    for (const table of ['aggregate_inputs', 'aggregate_histograms']) {
+      this.appenders.get(table)?.closeSync();
+      this.appenders.delete(table);
+    }
+    // What could not be made smaller is whole all the same, and the next time comes.
+    await compactAggregateState(this.connection).catch(() => this.stats.failedCompactions++);
   }
 
   private async writeTables(buffer: WriteBuffer): Promise<void> {
