@@ -130,7 +130,7 @@ export class LabelResolver {
     let at = this.size;
     let named = false;
     let isBeforeKnown = true;
-    for (let i = 0; i < count; i += 2) {
+    for (let i = 0; i < count; ) {
       const name = refs[i];
       const value = refs[i + 1];
       const isNameKnown = i < known && name === last[i];
@@ -145,10 +145,16 @@ export class LabelResolver {
       if ((flags[value] & NOT_UTF8) !== 0) return 'a label that is not UTF-8';
       if ((flags[name] & IS_METRIC_NAME) !== 0) named = (flags[value] & IS_EMPTY) === 0;
       if (isNameKnown && value === last[i + 1]) {
+        // Labels in a row that the series before had in the same places were judged with it, and are copied at once.
+        let end = i + 2;
+        while (end < count && end < known && refs[end] === last[end] && refs[end + 1] === last[end + 1]) end += 2;
         const start = offsets[i];
-        const length = offsets[i + 2] - start;
-        offsets[i] = at;
+        const length = offsets[end] - start;
         for (let k = 0; k < length; k += 8) toView.setBigUint64(at + k, toView.getBigUint64(start + k));
+        for (; i < end; i += 2) {
+          if ((flags[refs[i]] & IS_METRIC_NAME) !== 0) named = true;
+          offsets[i] += at - start;
+        }
         at += length;
         continue;
       }
@@ -169,6 +175,7 @@ export class LabelResolver {
       const valueLength = ends[value] - valueStart;
       for (let k = 0; k < valueLength; k += 8) toView.setBigUint64(at + k, fromView.getBigUint64(valueStart + k));
       at += valueLength;
+      i += 2;
     }
     if (!named) return 'no metric name';
     offsets[count] = at;
