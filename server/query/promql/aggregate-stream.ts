@@ -34,8 +34,6 @@ interface Sums {
   /** How many values a step has beside those of the `whole` series, which have one at every step. */
   readonly counts: Uint32Array;
   whole: number;
-  /** Whether all `counts` are 0. */
-  onlyWhole: boolean;
 }
 
 const NOTHING = new Float64Array(0);
@@ -61,7 +59,7 @@ export class StreamedAggregation {
     const values = new Float64Array(steps);
     if (op === 'min' || op === 'max') values.fill(Number.NaN);
     const second = hasSecond ? new Float64Array(steps) : NOTHING;
-    return { labels, dropName: false, values, second, counts: new Uint32Array(steps), whole: 0, onlyWhole: true };
+    return { labels, dropName: false, values, second, counts: new Uint32Array(steps), whole: 0 };
   }
 
   /** Adds a series; its column isn't kept. */
@@ -73,7 +71,6 @@ export class StreamedAggregation {
     else {
       const { counts } = group;
       for (let i = 0; i < counts.length; i++) counts[i] += has[i];
-      group.onlyWhole = false;
     }
     switch (this.op) {
       case 'count':
@@ -81,8 +78,7 @@ export class StreamedAggregation {
         return;
       case 'sum':
       case 'avg':
-        if (isWhole) addWhole(group.values, group.second, values);
-        else addPresent(group.values, group.second, values, has);
+        addPresent(group.values, group.second, values, has, isWhole);
         return;
       case 'max':
         keepLargest(group.values, values, has);
@@ -155,26 +151,30 @@ export class StreamedAggregation {
   }
 }
 
-/** Sums with what they lose: Knuth's two-sum gives the same error as Neumaier's and needs no branch. */
-function addWhole(sums: Float64Array, lost: Float64Array, values: Float64Array): void {
-  for (let i = 0; i < values.length; i++) {
-    const [sum, value] = [sums[i], values[i]];
-    const next = sum + value;
-    const added = next - sum;
-    lost[i] += sum - (next - added) + (value - added);
-    sums[i] = next;
+/** Adds the values that there are. Mostly only the first or last steps have none, and the rest is a range. */
+function addPresent(
+  sums: Float64Array,
+  lost: Float64Array,
+  values: Float64Array,
+  has: Uint8Array,
+  isWhole: boolean,
+): void {
+  const from = isWhole ? 0 : has.indexOf(1);
+  const to = isWhole ? values.length : has.lastIndexOf(1) + 1;
+  if (isWhole || has.subarray(from, to).indexOf(0) < 0) {
+    for (let i = from; i < to; i++) addPrecisely(sums, lost, i, values[i]);
+    return;
   }
+  for (let i = from; i < to; i++) if (has[i] === 1) addPrecisely(sums, lost, i, values[i]);
 }
 
-function addPresent(sums: Float64Array, lost: Float64Array, values: Float64Array, has: Uint8Array): void {
-  for (let i = 0; i < values.length; i++) {
-    if (has[i] === 0) continue;
-    const [sum, value] = [sums[i], values[i]];
-    const next = sum + value;
-    const added = next - sum;
-    lost[i] += sum - (next - added) + (value - added);
-    sums[i] = next;
-  }
+/** Adds to a sum and to what it lost: Knuth's two-sum gives the same error as Neumaier's and needs no branch. */
+function addPrecisely(sums: Float64Array, lost: Float64Array, i: number, value: number): void {
+  const sum = sums[i];
+  const next = sum + value;
+  const added = next - sum;
+  lost[i] += sum - (next - added) + (value - added);
+  sums[i] = next;
 }
 
 /** NaN gives way to anything. */

@@ -39,7 +39,7 @@ function writeData(out: JsonBytes, result: PromResult, stop: Stop): void {
       out.text(`"string","result":[${encodeTime(steps.startMs)},${JSON.stringify(value.value)}]`);
       return;
     case 'matrix':
-      writeMatrix(out, inOrder(value.series), stop, (series) => writeSamples(out, series));
+      writeMatrix(out, inOrder(value.series, stop), stop, (series) => writeSamples(out, series));
       return;
     case 'scalar':
       if (instant) {
@@ -52,15 +52,22 @@ function writeData(out: JsonBytes, result: PromResult, stop: Stop): void {
       }
       return;
     case 'vector': {
-      const series = value.sorted && instant ? value.series : inOrder(value.series);
+      const series = value.sorted && instant ? value.series : inOrder(value.series, stop);
       if (instant) writeVector(out, series, encodeTime(steps.startMs), stop);
       else writeColumns(out, series, steps, stop);
     }
   }
 }
 
-function inOrder<T extends { readonly labels: Labels }>(series: readonly T[]): readonly T[] {
-  return [...series].sort((a, b) => compareLabels(a.labels, b.labels));
+/** Comparisons between two looks at the signal. */
+const COMPARISONS_BETWEEN_CHECKS = 16_384;
+
+function inOrder<T extends { readonly labels: Labels }>(series: readonly T[], stop: Stop): readonly T[] {
+  let comparisons = 0;
+  return [...series].sort((a, b) => {
+    if ((++comparisons & (COMPARISONS_BETWEEN_CHECKS - 1)) === 0) throwIfStopped(stop);
+    return compareLabels(a.labels, b.labels);
+  });
 }
 
 type Columns = Omit<VectorSeries, 'dropName'>;

@@ -229,7 +229,7 @@ export class Evaluator {
     const index = node.fetch as number;
     if (!node.stats) return this.data[index];
     let found = this.detected.get(index);
-    if (!found) this.detected.set(index, (found = withDetectedResets(this.data[index])));
+    if (!found) this.detected.set(index, (found = withDetectedResets(this.data[index], this.context)));
     return found;
   }
 

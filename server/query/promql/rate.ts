@@ -62,8 +62,10 @@ function floatColumn(windows: Windows, out: RangeOutput, isCounter: boolean, isR
       for (let i = firstReset; i < pastReset; i++) grown += values[resets[i] - 1];
     }
     let factor = factors[step];
-    if (isCounter && grown > 0 && values[first] >= 0) {
-      const zeroPoint = values[first] / grown;
+    const start = values[first];
+    // A product is cheaper than the quotient that decides, and rules nearly every window out.
+    if (isCounter && start >= 0 && start < zeroPoints[step] * grown * ABOVE_ROUNDING) {
+      const zeroPoint = start / grown;
       if (zeroPoint < zeroPoints[step]) {
         factor = stretch(timestamps[first], timestamps[last], last - first, ends[step], rangeMs, zeroPoint);
         if (isRate) factor /= seconds;
@@ -99,6 +101,9 @@ function toStartOf(firstMs: number, averageGap: number, startMs: number): number
   const toStart = (firstMs - startMs) / 1000;
   return toStart >= averageGap * 1.1 ? averageGap / 2 : toStart;
 }
+
+/** Makes up for what a product and a quotient may differ by. */
+const ABOVE_ROUNDING = 1.000001;
 
 const NO_RESETS: readonly number[] = [];
 
@@ -148,6 +153,7 @@ function mixedColumn(
   const { timestamps, values } = samples;
   const all = samples.histograms as readonly (NativeHistogram | undefined)[];
   const seconds = rangeMs / 1000;
+  tick(HISTOGRAM_WORK * all.length);
   const counts = countsOf(all);
   for (let step = 0; step < ends.length; step++) {
     const [first, last] = [from[step], to[step] - 1];

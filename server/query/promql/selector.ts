@@ -98,6 +98,9 @@ function smoothedColumn(
   }
 }
 
+/** What comparing two histograms costs, in floats. */
+const HISTOGRAM_WORK = 50;
+
 const NO_BUCKETS = {
   positiveIndices: new Int32Array(0),
   positiveCounts: new Float64Array(0),
@@ -109,9 +112,13 @@ const NO_BUCKETS = {
  * Histograms of unknown relation to their predecessors with what their counts say: where only count and sum are asked
  * for, Prometheus detects resets while reading, and conflicts between series are then noticed. Buckets are left out.
  */
-export function withDetectedResets(found: readonly SeriesSamples[]): readonly SeriesSamples[] {
+export function withDetectedResets(
+  found: readonly SeriesSamples[],
+  context: EvaluationContext,
+): readonly SeriesSamples[] {
   return found.map((series) => {
     if (!series.histograms) return series;
+    context.tick(HISTOGRAM_WORK * series.histograms.length);
     let before: NativeHistogram | undefined;
     const histograms = series.histograms.map((now): NativeHistogram | undefined => {
       if (!now) return undefined;
