@@ -212,7 +212,13 @@ export function createReaders(source: ChunkSource, committed: SharedArrayBuffer)
   };
 }
 
-const EMPTY_CATALOG: SampleCatalog = { version: -1, blocks: [], segments: [], histogramSeries: new Uint32Array(0) };
+const EMPTY_CATALOG: SampleCatalog = {
+  version: -1,
+  blocks: [],
+  segments: [],
+  tombstones: [],
+  histogramSeries: new Uint32Array(0),
+};
 
 /** A function that brings a reader up to the current catalog; concurrent calls share one request. */
 function catalogRefresher(source: ChunkSource, reader: SampleReader, version: () => number): () => Promise<void> {

@@ -29,6 +29,8 @@ export interface BlockSummary {
   readonly sequence: number;
   /** Of a merged block the lowest sequence among its parts; else the same as `sequence`. */
   readonly firstSequence: number;
+  /** Goes up when a block is written anew without what was deleted. */
+  readonly revision: number;
   readonly path: string;
   readonly bytes: number;
   readonly samples: number;
@@ -105,7 +107,7 @@ export class BlockWriter {
   }
 
   /** Writes the index and makes the file durable. */
-  finish(sequence: number, firstSequence: number): BlockSummary {
+  finish(sequence: number, firstSequence: number, revision: number): BlockSummary {
     if ((this.written + this.used) % 2 === 1) this.used++;
     this.flush();
     const chunks = this.firsts.length;
@@ -125,7 +127,7 @@ export class BlockWriter {
     fs.fsyncSync(this.file);
     fs.closeSync(this.file);
     const bytes = this.written * 4 + index.length + FOOTER_WORDS * 4;
-    return { sequence, firstSequence, path: this.path, bytes, samples: this.samples, chunks, minMs, maxMs };
+    return { sequence, firstSequence, revision, path: this.path, bytes, samples: this.samples, chunks, minMs, maxMs };
   }
 
   /** Gives the file up. */
@@ -139,7 +141,10 @@ export class BlockWriter {
  * What the footer of a block says.
  * @throws BarographError `block_damaged`.
  */
-export function readBlockSummary(path: string, sequence: number, firstSequence: number): BlockSummary {
+export function readBlockSummary(
+  path: string,
+  { sequence, firstSequence, revision }: Pick<BlockSummary, 'sequence' | 'firstSequence' | 'revision'>,
+): BlockSummary {
   const file = fs.openSync(path, 'r');
   try {
     const bytes = fs.fstatSync(file).size;
@@ -149,7 +154,7 @@ export function readBlockSummary(path: string, sequence: number, firstSequence: 
     fs.readSync(file, bytesOf(footer, 0, FOOTER_WORDS), 0, FOOTER_WORDS * 4, at);
     checkFooter(path, footer);
     const [samples, minMs, maxMs] = new Float64Array(footer.buffer, 16, 3);
-    return { sequence, firstSequence, path, bytes, samples, chunks: footer[0], minMs, maxMs };
+    return { sequence, firstSequence, revision, path, bytes, samples, chunks: footer[0], minMs, maxMs };
   } finally {
     fs.closeSync(file);
   }
@@ -252,6 +257,16 @@ export class BlockReader {
       }
       from = to;
     }
+  }
+
+  /** Whether it holds samples of one of the series, given ascending. */
+  holdsAny(ids: Uint32Array): boolean {
+    let chunk = 0;
+    for (const id of ids) {
+      chunk = this.seek(id, chunk);
+      if (chunk < this.chunks && this.series[chunk] === id) return true;
+    }
+    return false;
   }
 
   /** Decodes one chunk into columns; returns its number of samples. */

@@ -1,5 +1,6 @@
 import type { BlockSummary } from './block-file.ts';
 import type { SegmentMemory } from './segment.ts';
+import type { Tombstone } from './tombstones.ts';
 
 /**
  * Where samples are at one moment. Later sources come later in the lists, and segments after blocks: of several samples
@@ -10,6 +11,8 @@ export interface SampleCatalog {
   readonly version: number;
   readonly blocks: readonly BlockSummary[];
   readonly segments: readonly SegmentMemory[];
+  /** What of it was deleted and isn't removed yet. */
+  readonly tombstones: readonly Tombstone[];
   /** Numbers of the series that hold native histograms, which lie in a table. */
   readonly histogramSeries: Uint32Array;
 }

@@ -5,6 +5,7 @@ import type { SampleCatalog } from './catalog.ts';
 import { decodeChunk, type SampleColumns, sampleColumns } from './chunk-codec.ts';
 import { firstAtOrAfter, orderSamples } from './ordering.ts';
 import { SegmentReader } from './segment.ts';
+import { deletionsOf, isDeleted, removeDeleted, type Tombstone } from './tombstones.ts';
 
 /** Bytes of block indexes that a reader keeps in memory. */
 const MAX_INDEX_BYTES = 256 * 1024 * 1024;
@@ -17,9 +18,14 @@ export interface SeriesColumns {
   readonly values: Float64Array;
 }
 
+/** Where samples are read from, and what of them was deleted. */
+interface Source<Reader> {
+  readonly reader: Reader;
+  readonly deletions: readonly Tombstone[];
+}
+
 /** The chunks of one block that a request needs, ascending, and for which of its series. */
-interface WantedChunks {
-  readonly block: BlockReader;
+interface WantedChunks extends Source<BlockReader> {
   readonly chunks: number[];
   readonly slots: number[];
 }
@@ -72,21 +78,23 @@ export class SampleReader {
   ): (SeriesColumns | undefined)[] {
     const ends = new Float64Array(ids.length + 1);
     const segments = this.openSegments(startMs, endMs);
-    const wanted = this.wantedBlocks(startMs, endMs).map((block) => chunksOf(block, ids, startMs, endMs, ends));
-    for (const segment of segments) {
-      for (let slot = 0; slot < ids.length; slot++) ends[slot + 1] += segment.count(ids[slot], startMs, endMs);
+    const wanted = this.wantedBlocks(startMs, endMs).map((source) => chunksOf(source, ids, startMs, endMs, ends));
+    for (const { reader } of segments) {
+      for (let slot = 0; slot < ids.length; slot++) ends[slot + 1] += reader.count(ids[slot], startMs, endMs);
     }
     for (let slot = 0; slot < ids.length; slot++) ends[slot + 1] += ends[slot];
     const total = ends[ids.length];
     if (total > maxSamples) throw tooManySamples(total, maxSamples);
     const columns = sampleColumns(total);
     const next = ends.slice();
-    for (const one of wanted) readChunks(one, columns, next, signal);
-    for (const segment of segments) {
+    for (const one of wanted) readChunks(one, ids, columns, next, signal);
+    for (const { reader, deletions } of segments) {
       throwIfAborted(signal);
       for (let slot = 0; slot < ids.length; slot++) {
         const room = ends[slot + 1] - next[slot];
-        if (room > 0) next[slot] += segment.copy(ids[slot], startMs, endMs, columns, next[slot], room);
+        if (room <= 0) continue;
+        const copied = reader.copy(ids[slot], startMs, endMs, columns, next[slot], room);
+        next[slot] += removeDeleted(deletions, ids[slot], columns, next[slot], copied);
       }
     }
     return ids.map((_, slot) => cutOut(columns, ends[slot], next[slot], startMs, endMs));
@@ -95,13 +103,15 @@ export class SampleReader {
   /** Which of the series, by place in `ids`, may have samples in the range; says so rather too often than too seldom. */
   active(ids: readonly number[], startMs: number, endMs: number): Uint8Array {
     const active = new Uint8Array(ids.length);
-    for (const block of this.wantedBlocks(startMs, endMs)) {
+    for (const source of this.wantedBlocks(startMs, endMs)) {
       const ends = new Float64Array(ids.length + 1);
-      for (const slot of chunksOf(block, ids, startMs, endMs, ends).slots) active[slot] = 1;
+      for (const slot of chunksOf(source, ids, startMs, endMs, ends).slots) active[slot] = 1;
     }
-    for (const segment of this.openSegments(startMs, endMs)) {
+    for (const { reader, deletions } of this.openSegments(startMs, endMs)) {
+      const [minMs, maxMs] = reader.range;
       for (let slot = 0; slot < ids.length; slot++) {
-        if (active[slot] === 0 && segment.count(ids[slot], startMs, endMs) > 0) active[slot] = 1;
+        if (active[slot] === 1 || isDeleted(deletions, ids[slot], minMs, maxMs)) continue;
+        if (reader.count(ids[slot], startMs, endMs) > 0) active[slot] = 1;
       }
     }
     return active;
@@ -114,28 +124,34 @@ export class SampleReader {
     this.segments.clear();
   }
 
-  private openSegments(startMs: number, endMs: number): SegmentReader[] {
-    const open: SegmentReader[] = [];
+  private openSegments(startMs: number, endMs: number): Source<SegmentReader>[] {
+    const open: Source<SegmentReader>[] = [];
     for (const memory of this.catalog.segments) {
-      let segment = this.segments.get(memory.sequence);
-      if (!segment) {
-        segment = new SegmentReader(memory);
-        this.segments.set(memory.sequence, segment);
+      const { sequence } = memory;
+      let reader = this.segments.get(sequence);
+      if (!reader) {
+        reader = new SegmentReader(memory);
+        this.segments.set(sequence, reader);
       }
-      segment.refresh();
-      if (segment.overlaps(startMs, endMs)) open.push(segment);
+      reader.refresh();
+      const [minMs, maxMs] = reader.range;
+      if (minMs > endMs || maxMs < startMs) continue;
+      open.push({ reader, deletions: deletionsOf(this.catalog.tombstones, sequence, minMs, maxMs) });
     }
     return open;
   }
 
-  private wantedBlocks(startMs: number, endMs: number): BlockReader[] {
+  private wantedBlocks(startMs: number, endMs: number): Source<BlockReader>[] {
     const wanted = this.catalog.blocks.filter((block) => block.minMs <= endMs && block.maxMs >= startMs);
-    const open = wanted.map((block) => this.openBlock(block));
+    const open = wanted.map((block): Source<BlockReader> => {
+      const deletions = deletionsOf(this.catalog.tombstones, block.firstSequence, block.minMs, block.maxMs);
+      return { reader: this.openBlock(block), deletions };
+    });
     let bytes = 0;
     for (const block of this.blocks.values()) bytes += block.indexBytes;
     for (const [path, block] of this.blocks) {
       if (bytes <= MAX_INDEX_BYTES) break;
-      if (open.includes(block)) continue;
+      if (open.some(({ reader }) => reader === block)) continue;
       bytes -= block.indexBytes;
       block.close();
       this.blocks.delete(path);
@@ -153,7 +169,7 @@ export class SampleReader {
 
 /** Finds the chunks that overlap the range, and adds their samples to `ends`, one place after that of their series. */
 function chunksOf(
-  block: BlockReader,
+  { reader, deletions }: Source<BlockReader>,
   ids: readonly number[],
   startMs: number,
   endMs: number,
@@ -161,33 +177,36 @@ function chunksOf(
 ): WantedChunks {
   const chunks: number[] = [];
   const slots: number[] = [];
-  const { series, counts, firstMs, lastMs } = block;
+  const { series, counts, firstMs, lastMs } = reader;
   let chunk = 0;
   for (let slot = 0; slot < ids.length && chunk < series.length; slot++) {
     const id = ids[slot];
-    chunk = block.seek(id, chunk);
+    chunk = reader.seek(id, chunk);
     for (; chunk < series.length && series[chunk] === id; chunk++) {
       if (firstMs[chunk] > endMs || lastMs[chunk] < startMs) continue;
+      if (isDeleted(deletions, id, firstMs[chunk], lastMs[chunk])) continue;
       chunks.push(chunk);
       slots.push(slot);
       ends[slot + 1] += counts[chunk];
     }
   }
-  return { block, chunks, slots };
+  return { reader, deletions, chunks, slots };
 }
 
 /** Decodes chunks to where their series' next samples go. */
 function readChunks(
-  { block, chunks, slots }: WantedChunks,
+  { reader, deletions, chunks, slots }: WantedChunks,
+  ids: readonly number[],
   columns: SampleColumns,
   next: Float64Array,
   signal: AbortSignal | undefined,
 ): void {
   let i = 0;
-  block.read(chunks, (_, words, at) => {
+  reader.read(chunks, (_, words, at) => {
     if (i % CHUNKS_PER_LOOK === 0) throwIfAborted(signal);
     const slot = slots[i++];
-    next[slot] += decodeChunk(words, at, columns, next[slot]);
+    const count = decodeChunk(words, at, columns, next[slot]);
+    next[slot] += removeDeleted(deletions, ids[slot], columns, next[slot], count);
   });
 }
 

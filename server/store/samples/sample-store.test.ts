@@ -45,7 +45,8 @@ function read(ids: readonly number[], startMs = -1e15, endMs = 1e15): [number, n
 /** Waits until nothing is left to seal and merge. */
 async function settle(): Promise<void> {
   for (let i = 0; i < 3000; i++) {
-    if (store.catalog.segments.length === 1 && !blocksToMerge(store.catalog.blocks)) return;
+    const { segments, blocks, tombstones } = store.catalog;
+    if (segments.length === 1 && tombstones.length === 0 && !blocksToMerge(blocks)) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   throw new Error(`still ${store.catalog.segments.length} segments, ${store.stats.failed} failures`);
@@ -58,7 +59,11 @@ describe('samples', () => {
     const sample = fc.tuple(fc.integer({ min: 0, max: 12 }), fc.integer({ min: -50, max: 5000 }), fc.integer());
     const step = fc.record({
       samples: fc.array(sample, { maxLength: 120 }),
-      next: fc.constantFrom('nothing', 'nothing', 'settle', 'restart'),
+      next: fc.constantFrom('nothing', 'nothing', 'settle', 'restart', 'delete', 'delete and restart'),
+      gone: fc.tuple(
+        fc.uniqueArray(fc.integer({ min: 0, max: 12 }), { minLength: 1 }),
+        fc.integer({ min: -50, max: 5000 }),
+      ),
     });
     let round = 0;
     const root = directory;
@@ -70,11 +75,18 @@ describe('samples', () => {
           directory = path.join(root, String(round++));
           await open(1024);
           const model = Array.from({ length: 13 }, () => new Map<number, number>());
-          for (const { samples, next } of steps) {
+          for (const { samples, next, gone } of steps) {
             await write(...samples);
             for (const [series, time, value] of samples) model[series].set(time, value);
             if (next === 'settle') await settle();
-            if (next === 'restart') {
+            if (next.startsWith('delete')) {
+              const [ids, from] = gone;
+              await store.deleteSamples(Uint32Array.from(ids).sort(), from, from + 800);
+              for (const id of ids) {
+                for (const time of model[id].keys()) if (time >= from && time <= from + 800) model[id].delete(time);
+              }
+            }
+            if (next.endsWith('restart')) {
               await store.close();
               await open(1024);
             }
@@ -184,6 +196,27 @@ describe('a commit', () => {
     await open(1 << 16, number);
     expect(read([1])).toEqual([[[2000, 2]]]);
     expect(store.lastCommit).toBe(number);
+  });
+});
+
+describe('deleted samples', () => {
+  it('are gone at once, also for good, and later ones of the same time are there', async () => {
+    await open(512);
+    for (let t = 0; t < 60; t++) await write(...Array.from({ length: 10 }, (_, id): Sample => [id, t, t]));
+    await store.deleteSamples(Uint32Array.of(2, 3), 10, 1000);
+    const times = (id: number) => read([id])[0].map(([time]) => time);
+    expect(times(2)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(times(4)).toHaveLength(60);
+    await write([2, 20, 5]);
+    expect(read([2], 15, 25)).toEqual([[[20, 5]]]);
+    await settle();
+    expect(read([2], 15, 25)).toEqual([[[20, 5]]]);
+    expect(store.catalog.blocks.reduce((sum, block) => sum + block.samples, 0)).toBeLessThanOrEqual(500);
+    await store.close();
+    await open(512);
+    expect(times(3)).toHaveLength(10);
+    expect(times(2)).toHaveLength(11);
+    expect(new SampleReader(store.catalog).active([2, 3, 4], 30, 40)).toEqual(Uint8Array.of(0, 0, 1));
   });
 });
 

@@ -7,6 +7,7 @@ import { JournalWriter, replayJournal } from './journal.ts';
 import type { SampleBuffer } from './sample-buffer.ts';
 import { blocksToMerge, Sealer } from './sealer.ts';
 import { createSegmentMemory, type SegmentMemory, SegmentWriter } from './segment.ts';
+import { readTombstones, type Tombstone, writeTombstones } from './tombstones.ts';
 
 /** Bounds of the samples in memory. */
 export interface SampleStoreLimits {
@@ -75,6 +76,7 @@ export class SampleStore {
   private readonly limits: SampleStoreLimits;
   private readonly onChange: () => void;
   private blocks: BlockSummary[] = [];
+  private tombstones: Tombstone[] = [];
   private waiting: OpenSegment[] = [];
   private active!: OpenSegment;
   private placed: Placed[] = [];
@@ -83,6 +85,8 @@ export class SampleStore {
   private readonly histograms = new Set<number>();
   private histogramSeries = new Uint32Array(0);
   private readonly sealer = new Sealer();
+  /** Blocks that were written without what the tombstones delete. */
+  private readonly cleared = new Set<string>();
   private sealing: Promise<void> | undefined;
   private roomWaiters: (() => void)[] = [];
   private readonly removals = new Map<string, NodeJS.Timeout>();
@@ -121,7 +125,8 @@ export class SampleStore {
   /** Where samples are now. */
   get catalog(): SampleCatalog {
     const segments = [...this.waiting, this.active].map((segment) => segment.memory);
-    return { version: this.version, blocks: this.blocks, segments, histogramSeries: this.histogramSeries };
+    const { version, blocks, tombstones, histogramSeries } = this;
+    return { version, blocks, segments, tombstones, histogramSeries };
   }
 
   /** Takes note of series that hold native histograms. */
@@ -179,6 +184,22 @@ export class SampleStore {
     }
   }
 
+  /**
+   * Deletes samples that are there now; never call it during a commit. Readers miss them at once, durably; the space is
+   * given back in the background.
+   * @param series numbers of series, ascending; times in milliseconds, both inclusive.
+   */
+  async deleteSamples(series: Uint32Array, startMs: number, endMs: number): Promise<void> {
+    await this.rotate();
+    const throughSequence = this.active.memory.sequence - 1;
+    const tombstones = [...this.tombstones, { throughSequence, series, startMs, endMs }];
+    writeTombstones(this.directory, tombstones);
+    syncDirectory(this.directory);
+    this.tombstones = tombstones;
+    this.changed();
+    this.seal();
+  }
+
   /** Ends what runs and closes the files. What isn't sealed is in the journals. */
   async close(): Promise<void> {
     this.isClosed = true;
@@ -219,9 +240,9 @@ export class SampleStore {
     return { memory, writer: new SegmentWriter(memory), journal, openedMs: Date.now() };
   }
 
-  /** Seals what waits, oldest first, then merges what is worth it, in the background. */
+  /** Seals what waits, oldest first, then removes what was deleted, then merges what is worth it, in the background. */
   private seal(): void {
-    if (this.sealing || this.isClosed || this.waiting.length === 0) return;
+    if (this.sealing || this.isClosed || (this.waiting.length === 0 && this.tombstones.length === 0)) return;
     this.sealing = this.sealWaiting().finally(() => {
       this.sealing = undefined;
     });
@@ -230,21 +251,60 @@ export class SampleStore {
   private async sealWaiting(): Promise<void> {
     while (!this.isClosed) {
       const [segment] = this.waiting;
-      const parts = segment ? undefined : blocksToMerge(this.blocks);
       // A segment of which a commit is under way is sealed after that commit.
-      if (segment ? this.placed.some((placed) => placed.segment === segment) : !parts) return;
-      const temporary = path.join(this.directory, 'unfinished.block');
+      if (segment && this.placed.some((placed) => placed.segment === segment)) return;
       try {
-        if (segment) {
-          const block = await this.sealer.run({ kind: 'seal', memory: segment.memory, path: temporary });
-          await this.replaceSegment(segment, block);
-        } else if (parts) this.replaceBlocks(parts, await this.sealer.run({ kind: 'merge', parts, path: temporary }));
+        if (segment) await this.sealSegment(segment);
+        else if (!(await this.mergeNext())) return;
       } catch {
         this.stats.failed++;
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
         if (!segment) return;
       }
     }
+  }
+
+  private async sealSegment(segment: OpenSegment): Promise<void> {
+    const { tombstones } = this;
+    const block = await this.sealer.run({ kind: 'seal', memory: segment.memory, tombstones, path: this.temporary() });
+    await this.replaceSegment(segment, block);
+  }
+
+  /** Writes one block anew, or several as one; says whether there was something to do. */
+  private async mergeNext(): Promise<boolean> {
+    const { tombstones } = this;
+    const [tombstone] = tombstones;
+    // A block may hold samples from both sides of a deletion only once those that it concerns are gone.
+    const parts = tombstone ? this.blocksWith(tombstone).slice(0, 1) : (blocksToMerge(this.blocks) ?? []);
+    if (parts.length > 0) {
+      const block = await this.sealer.run({ kind: 'merge', parts, tombstones, path: this.temporary() });
+      this.replaceBlocks(parts, block);
+      return true;
+    }
+    if (!tombstone) return false;
+    this.tombstones = this.tombstones.filter((one) => one !== tombstone);
+    writeTombstones(this.directory, this.tombstones);
+    this.cleared.clear();
+    this.changed();
+    return true;
+  }
+
+  /** The blocks that may hold samples which a tombstone deletes. */
+  private blocksWith({ throughSequence, startMs, endMs, series }: Tombstone): BlockSummary[] {
+    return this.blocks.filter((block) => {
+      if (this.cleared.has(block.path) || block.firstSequence > throughSequence) return false;
+      if (block.minMs > endMs || block.maxMs < startMs) return false;
+      const reader = new BlockReader(block.path);
+      try {
+        return reader.holdsAny(series);
+      } finally {
+        reader.close();
+      }
+    });
+  }
+
+  private temporary(): string {
+    return path.join(this.directory, 'unfinished.block');
   }
 
   private async replaceSegment(segment: OpenSegment, block: BlockSummary): Promise<void> {
@@ -259,6 +319,7 @@ export class SampleStore {
 
   private replaceBlocks(parts: readonly BlockSummary[], block: BlockSummary): void {
     const named = this.giveName(block);
+    this.cleared.add(named.path);
     this.blocks = this.blocks.flatMap((one) => (one === parts[0] ? [named] : parts.includes(one) ? [] : [one]));
     this.stats.merged++;
     this.changed();
@@ -273,7 +334,7 @@ export class SampleStore {
 
   /** Gives a finished file the name by which it counts. */
   private giveName(block: BlockSummary): BlockSummary {
-    const name = `${digits(block.firstSequence)}-${digits(block.sequence)}.block`;
+    const name = `${digits(block.firstSequence)}-${digits(block.sequence)}-${block.revision}.block`;
     const named = { ...block, path: path.join(this.directory, name) };
     fs.renameSync(block.path, named.path);
     syncDirectory(this.directory);
@@ -290,11 +351,12 @@ export class SampleStore {
   }
 
   private takeUpBlocks(): void {
-    fs.rmSync(path.join(this.directory, 'unfinished.block'), { force: true });
+    fs.rmSync(this.temporary(), { force: true });
+    this.tombstones = readTombstones(this.directory);
     const found = fs.readdirSync(this.directory).filter((name) => name.endsWith('.block'));
     const blocks = found.map((name) => {
-      const [firstSequence, sequence] = name.replace('.block', '').split('-').map(Number);
-      return readBlockSummary(path.join(this.directory, name), sequence, firstSequence);
+      const [firstSequence, sequence, revision] = name.replace('.block', '').split('-').map(Number);
+      return readBlockSummary(path.join(this.directory, name), { firstSequence, sequence, revision });
     });
     for (const block of blocks) {
       // A crash between a merge and the removal of its parts leaves both.
@@ -378,6 +440,9 @@ export class SampleStore {
 }
 
 function covers(outer: BlockSummary, inner: BlockSummary): boolean {
+  if (outer.firstSequence === inner.firstSequence && outer.sequence === inner.sequence) {
+    return outer.revision > inner.revision;
+  }
   return outer.firstSequence <= inner.firstSequence && outer.sequence >= inner.sequence;
 }
 

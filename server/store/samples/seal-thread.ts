@@ -6,9 +6,9 @@ import type { SealAnswer, SealJob } from './sealer.ts';
 parentPort?.on('message', (job: SealJob) => {
   let answer: SealAnswer;
   try {
-    answer = {
-      block: job.kind === 'seal' ? sealSegment(job.memory, job.path) : mergeBlocks(job.parts, job.path),
-    };
+    const { tombstones, path } = job;
+    const isSeal = job.kind === 'seal';
+    answer = { block: isSeal ? sealSegment(job.memory, tombstones, path) : mergeBlocks(job.parts, tombstones, path) };
   } catch (error) {
     answer = { error: error instanceof Error ? error.message : String(error) };
   }

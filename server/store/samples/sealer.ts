@@ -1,11 +1,17 @@
 import { Worker } from 'node:worker_threads';
 import type { BlockSummary } from './block-file.ts';
 import type { SegmentMemory } from './segment.ts';
+import type { Tombstone } from './tombstones.ts';
 
-/** What a sealing thread is asked to do. `path` is that of a file that doesn't count until it is renamed. */
-export type SealJob =
-  | { readonly kind: 'seal'; readonly memory: SegmentMemory; readonly path: string }
-  | { readonly kind: 'merge'; readonly parts: readonly BlockSummary[]; readonly path: string };
+/** What a sealing thread is asked to do; what was deleted is left out. */
+export type SealJob = {
+  readonly tombstones: readonly Tombstone[];
+  /** A file that doesn't count until it is renamed. */
+  readonly path: string;
+} & (
+  | { readonly kind: 'seal'; readonly memory: SegmentMemory }
+  | { readonly kind: 'merge'; readonly parts: readonly BlockSummary[] }
+);
 
 /** What it answers. */
 export type SealAnswer = { readonly block: BlockSummary } | { readonly error: string };

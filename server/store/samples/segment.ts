@@ -197,7 +197,8 @@ export class SegmentWriter {
 export class SegmentReader {
   readonly sequence: number;
   private readonly used: Int32Array;
-  private readonly range: Float64Array;
+  /** The earliest and the latest time, milliseconds; they move apart while it is written. */
+  readonly range: Float64Array;
   private readonly runSeries: Uint32Array;
   private readonly runStart: Uint32Array;
   private readonly runCount: Int32Array;
@@ -240,11 +241,6 @@ export class SegmentReader {
       this.lastRun[id] = run + 1;
     }
     this.known = runs;
-  }
-
-  /** Whether it may hold samples of `[startMs, endMs]`, both inclusive. */
-  overlaps(startMs: number, endMs: number): boolean {
-    return this.range[0] <= endMs && this.range[1] >= startMs;
   }
 
   /** Numbers of series with samples here lie below it. */
