@@ -5,6 +5,8 @@ import { formatValue } from './format.ts';
 const MAX_BYTES = 512 * 1024 * 1024;
 /** Bytes of the longest sample: a time, a value in positional notation (up to 309 digits before the point), brackets. */
 const SAMPLE_BYTES = 800;
+/** Bytes of a part at most, unless one text is longer. */
+const PART_BYTES = 4 * 1024 * 1024;
 /** Texts kept in their quoted form; label names and values repeat from series to series. */
 const MAX_QUOTED = 4096;
 
@@ -29,11 +31,14 @@ export function sampleTimes(times: readonly string[]): SampleTimes {
 
 /**
  * JSON while it is written: bytes, without a string or an object for each sample.
- * Grows by doubling up to a limit.
+ * Grows by parts up to a limit.
  */
 export class JsonBytes {
   private bytes: Buffer<ArrayBuffer> = Buffer.allocUnsafeSlow(16_384);
   private length = 0;
+  /** Parts that are full, and how many bytes they have: what was written isn't moved until the end. */
+  private readonly full: Buffer<ArrayBuffer>[] = [];
+  private before = 0;
   private readonly quoted = new Map<string, string>();
   private scratch = Buffer.allocUnsafeSlow(4096);
 
@@ -121,17 +126,27 @@ export class JsonBytes {
 
   /** How many bytes there are; `truncate` goes back to an earlier number. */
   get size(): number {
-    return this.length;
+    return this.before + this.length;
   }
 
   truncate(size: number): void {
-    this.length = size;
+    while (size < this.before) {
+      this.bytes = this.full.pop() as Buffer<ArrayBuffer>;
+      this.before -= this.bytes.length;
+    }
+    this.length = size - this.before;
   }
 
   /** The bytes in memory of their own, which can move to another thread; nothing can be appended afterwards. */
   finish(): Uint8Array {
-    const bytes = new Uint8Array(this.bytes.buffer.transfer(this.length));
-    this.bytes = Buffer.alloc(0);
+    if (this.full.length === 0) return new Uint8Array(this.bytes.buffer.transfer(this.length));
+    const bytes = new Uint8Array(this.size);
+    let at = 0;
+    for (const part of this.full.splice(0)) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    bytes.set(this.bytes.subarray(0, this.length), at);
     return bytes;
   }
 
@@ -144,7 +159,7 @@ export class JsonBytes {
 
   private reserve(more: number): void {
     if (this.length + more <= this.bytes.length) return;
-    if (this.length > MAX_BYTES) {
+    if (this.size > MAX_BYTES) {
       throw new BarographError({
         code: 'query_limit',
         status: 422,
@@ -153,9 +168,11 @@ export class JsonBytes {
         fix: 'aggregate, use a longer step, or ask for a shorter range',
       });
     }
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.length + more));
-    this.bytes.copy(larger, 0, 0, this.length);
-    this.bytes = larger;
+    const full = this.bytes.subarray(0, this.length) as Buffer<ArrayBuffer>;
+    this.full.push(full);
+    this.before += full.length;
+    this.bytes = Buffer.allocUnsafeSlow(Math.max(Math.min(this.bytes.length * 2, PART_BYTES), more));
+    this.length = 0;
   }
 }
 

@@ -1,19 +1,10 @@
 import { compactHistogram, type NativeHistogram, preciseMean, preciseSum, sumHistograms } from '../../model/index.ts';
 import type { RangeFunction, RangeOutput } from './range-functions.ts';
 import type { RangeNotes } from './range-notes.ts';
-import { countHistograms, floatWindow, type Windows } from './windows.ts';
+import { averageLength, countHistograms, floatWindow, SLIDING_FROM, type Windows } from './windows.ts';
 
 /** What adding a histogram costs, in floats. */
 const HISTOGRAM_WORK = 100;
-
-/** Below this average number of samples a window is walked through; above, the sliding forms are faster. Measured. */
-const SLIDING_FROM = 12;
-
-function averageLength({ from, to }: Windows): number {
-  let samples = 0;
-  for (let step = 0; step < from.length; step++) samples += to[step] - from[step];
-  return samples / Math.max(1, from.length);
-}
 
 /** `sum_over_time(v[r])` for floats and histograms. */
 export const sumColumn: RangeFunction = (windows, out, { notes, tick }) => {

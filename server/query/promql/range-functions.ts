@@ -1,13 +1,14 @@
 import type { NativeHistogram } from '../../model/index.ts';
 import { changes, resets } from './changes.ts';
 import { anchoredRange, smoothedRange } from './extended-range.ts';
+import { overFloats } from './over-floats.ts';
 import { averageColumn, extremeColumn, sumColumn } from './over-time.ts';
 import type { RangeNotes } from './range-notes.ts';
 import { delta, increase, instantDelta, rate } from './rate.ts';
-import { derivative, predictLinear, smooth } from './regression.ts';
+import { smooth } from './regression.ts';
+import { derivativeColumn, predictionColumn, varianceColumn } from './sliding-moments.ts';
 import { SortedWindow } from './sorted-window.ts';
-import { variance } from './statistics.ts';
-import { countHistograms, floatWindow, type Window, type Windows } from './windows.ts';
+import type { Windows } from './windows.ts';
 
 /** Where a range function writes: the columns of its result. `histograms` is made when the first one is written. */
 export interface RangeOutput {
@@ -29,38 +30,6 @@ export interface RangeScope {
 
 /** A range function over every window of one series. */
 export type RangeFunction = (windows: Windows, out: RangeOutput, scope: RangeScope) => void;
-
-/** A function of the floats of one window, which is not empty. `undefined` for no value. */
-type WindowFunction = (window: Window, args: readonly number[], stepMs: number) => number | undefined;
-
-/** Applies a function to the floats of each window; histograms are left out, with a remark where there are both. */
-export function overFloats(f: WindowFunction): RangeFunction {
-  return (windows, out, { args, timeOf, notes, tick }) => {
-    const { from, to, ends, rangeMs, samples } = windows;
-    const at: number[] = new Array(args.length);
-    for (let step = 0; step < ends.length; step++) {
-      if (from[step] === to[step]) continue;
-      let window: Window = {
-        samples,
-        from: from[step],
-        to: to[step],
-        startMs: ends[step] - rangeMs,
-        endMs: ends[step],
-      };
-      if (samples.histograms && countHistograms(window) > 0) {
-        window = floatWindow(window);
-        if (window.to === 0) continue;
-        notes.ignoredHistograms(windows.labels);
-      }
-      for (let i = 0; i < at.length; i++) at[i] = args[i][step];
-      tick(window.to - window.from);
-      const value = f(window, at, timeOf(step));
-      if (value === undefined) continue;
-      out.values[step] = value;
-      out.has[step] = 1;
-    }
-  };
-}
 
 /** Applies a function to the floats of each window in order. */
 function overSorted(f: (window: SortedWindow, args: readonly number[]) => number): RangeFunction {
@@ -121,8 +90,8 @@ export const RANGE_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map<strin
   ['delta', delta],
   ['irate', instantDelta(true)],
   ['idelta', instantDelta(false)],
-  ['deriv', overFloats(derivative)],
-  ['predict_linear', overFloats(predictLinear)],
+  ['deriv', derivativeColumn],
+  ['predict_linear', predictionColumn],
   ['double_exponential_smoothing', overFloats(smooth)],
   ['sum_over_time', sumColumn],
   ['avg_over_time', averageColumn],
@@ -136,8 +105,8 @@ export const RANGE_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map<strin
   ['first_over_time', edgeSample(false)],
   ['ts_of_last_over_time', overSamples((windows, _, to) => seconds(windows, to - 1))],
   ['ts_of_first_over_time', overSamples((windows, from) => seconds(windows, from))],
-  ['stdvar_over_time', overFloats(variance)],
-  ['stddev_over_time', overFloats((window) => Math.sqrt(variance(window)))],
+  ['stdvar_over_time', varianceColumn(false)],
+  ['stddev_over_time', varianceColumn(true)],
   ['quantile_over_time', overSorted((window, [q]) => window.quantile(q))],
   ['mad_over_time', overSorted((window) => window.medianDeviation())],
   ['changes', changes],
