@@ -9,10 +9,17 @@ export interface QueryTime {
   readonly stepMs: number;
 }
 
+/** A histogram as Prometheus's JSON has it: buckets are boundary rule, lower and upper bound, count. */
+export interface JsonHistogram {
+  readonly count: string;
+  readonly sum: string;
+  readonly buckets?: readonly (readonly [number, string, string, string])[];
+}
+
 /** One series of an answer: its values by time in milliseconds. */
 export interface AnswerSeries {
   readonly labels: Labels;
-  readonly points: ReadonlyMap<number, number | NativeHistogram>;
+  readonly points: ReadonlyMap<number, number | NativeHistogram | JsonHistogram>;
 }
 
 /** What a target answers, in a form that doesn't depend on how it was asked. */

@@ -1,7 +1,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { runScript } from './promql-script.ts';
-import { memoryTarget } from './promql-target.ts';
+import { serverTarget } from './promql-server.ts';
+import { memoryTarget, type PromqlTarget } from './promql-target.ts';
 
 const OWN = path.join(import.meta.dirname, 'promql');
 /** Prometheus's own scripts, where they lie beside the checkout. They are never copied into this project. */
@@ -15,15 +16,27 @@ export interface FileScore {
   readonly failures: string[];
 }
 
+/** Where scripts run: in the engine of this process, or through remote write and the HTTP API of a server. */
+export type Level = 'engine' | 'server';
+
 /** Runs every script of a folder; an absent folder gives none. */
-export async function runFolder(folder: string): Promise<FileScore[]> {
+export async function runFolder(folder: string, level: Level = 'engine'): Promise<FileScore[]> {
   if (!fs.existsSync(folder)) return [];
+  const server = level === 'server' ? await serverTarget() : undefined;
+  try {
+    return await runFiles(folder, server ?? memoryTarget());
+  } finally {
+    await server?.close();
+  }
+}
+
+async function runFiles(folder: string, target: PromqlTarget): Promise<FileScore[]> {
   const scores: FileScore[] = [];
   for (const file of fs
     .readdirSync(folder)
     .filter((name) => name.endsWith('.test'))
     .sort()) {
-    const results = await runScript(fs.readFileSync(path.join(folder, file), 'utf8'), memoryTarget());
+    const results = await runScript(fs.readFileSync(path.join(folder, file), 'utf8'), target);
     const failed = results.filter((result) => result.failure !== undefined);
     const failures = failed.map((f) => `${file}:${f.line}: ${f.query}\n    ${f.failure}`);
     scores.push({ file, passed: results.length - failed.length, total: results.length, failures });
@@ -31,15 +44,21 @@ export async function runFolder(folder: string): Promise<FileScore[]> {
   return scores;
 }
 
-/** Prints passed of total for our own scripts and for Prometheus's. `--failures` lists what failed. */
+/**
+ * Prints passed of total for our own scripts and for Prometheus's, in the engine and on a server. `--failures` lists what
+ * failed, `--engine` leaves the server out.
+ */
 export async function runConformance(args: string[]): Promise<{ passed: number; failed: number }> {
   const totals = { passed: 0, failed: 0 };
-  for (const [title, folder] of [
+  const levels: readonly Level[] = args.includes('--engine') ? ['engine'] : ['engine', 'server'];
+  const folders = [
     ['our own scripts', OWN],
     ["Prometheus's scripts", SHARED],
-  ]) {
-    const scores = await runFolder(folder);
-    console.log(scores.length === 0 ? `${title}: none found, skipped` : `${title}:`);
+  ];
+  for (const [level, title, folder] of levels.flatMap((one) => folders.map(([a, b]) => [one, a, b] as const))) {
+    const scores = await runFolder(folder, level);
+    const where = level === 'engine' ? 'in the engine' : 'through remote write and the HTTP API of a server';
+    console.log(scores.length === 0 ? `${title}: none found, skipped` : `${title}, ${where}:`);
     for (const { file, passed, total, failures } of scores) {
       console.log(`  ${file.padEnd(28)} ${passed} of ${total}`);
       if (args.includes('--failures')) for (const failure of failures) console.log(`    ${failure}`);
