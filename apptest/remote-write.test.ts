@@ -122,7 +122,7 @@ describe('bad input', () => {
   it('answers queries that are wrong with a place', async () => {
     const answer = await ask(program, '/api/v1/query', { query: 'sum(up' });
     expect(answer).toMatchObject({ status: 'error', errorType: 'bad_data' });
-    expect(answer.error).toMatch(/^1:\d+: parse error/);
+    expect(answer.error).toMatch(/^invalid parameter "query": 1:\d+: parse error/);
   });
 });
 

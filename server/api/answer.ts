@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BarographError } from '../model/index.ts';
-import type { QueryAnswer, QueryPool, QueryRequest } from '../query/index.ts';
+import type { QueryPool, QueryRequest } from '../query/index.ts';
 
 /** A signal that is aborted when the client goes away before its answer is out. */
 export function goneSignal(reply: FastifyReply): AbortSignal {
@@ -19,7 +19,7 @@ export async function sendAnswer(
   read: () => QueryRequest,
 ): Promise<FastifyReply> {
   try {
-    const body = (await queries.run(read(), goneSignal(reply))) as Exclude<QueryAnswer, unknown[]>;
+    const body = (await queries.run(read(), goneSignal(reply))) as string | Uint8Array;
     return reply.type('application/json').send(typeof body === 'string' ? body : bufferOf(body));
   } catch (error) {
     return sendError(request, reply, error);

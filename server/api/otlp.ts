@@ -21,7 +21,8 @@ const CONTENT_TYPES: Readonly<Record<OtlpEncoding, string>> = {
 /**
  * Adds `POST /v1/metrics`, `/v1/logs` and `/v1/traces`: OTLP over HTTP in protobuf and JSON. The answer comes once the
  * telemetry is durable, in the encoding of the request.
- * @param prefixes what stands before these paths; beside the empty one, `/otlp` as on Mimir, Loki and Tempo's gateways.
+ * @param prefixes what stands before these paths; beside the empty one, `/otlp` as on Mimir, Loki and Tempo's gateways, and
+ * `/api/v1/otlp` as on Prometheus.
  */
 export function addOtlpRoutes(app: FastifyInstance, receiver: OtlpReceiver, prefixes: readonly string[] = ['']): void {
   for (const [signal, prefix] of SIGNALS.flatMap((name) => prefixes.map((before) => [name, before] as const))) {

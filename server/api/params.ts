@@ -31,7 +31,7 @@ export class Params {
     const text = this.get(name);
     if (text === undefined || text === '') return fallback;
     if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return Math.round(Number(text) * 1000);
-    const ms = /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : Number.NaN;
+    const ms = parseRfc3339Ms(text);
     if (Number.isNaN(ms)) throw badParameter(name, JSON.stringify(text.slice(0, 40)), 'Unix seconds or RFC 3339');
     return ms;
   }
@@ -71,17 +71,21 @@ export function badParameter(name: string, got: string, accepted: string): Barog
   return new BarographError({ code: 'bad_parameter', status: 400, where: `parameter ${name}`, got, accepted });
 }
 
-/** The parameters of the query string and of a form body. */
+const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
+
+/** Milliseconds since the epoch of a time in RFC 3339, which names its zone; NaN where the text isn't one. */
+export function parseRfc3339Ms(text: string): number {
+  return RFC3339.test(text) ? Date.parse(text) : Number.NaN;
+}
+
+/** The parameters of a form body and of the query string; of a name that is in both, the body's comes first, as in Go. */
 export function paramsOf(request: FastifyRequest): Params {
-  const url = new URL(request.url, 'http://localhost');
-  const all = url.searchParams;
+  const at = request.url.indexOf('?');
+  const query = new URLSearchParams(at < 0 ? '' : request.url.slice(at + 1));
   const type = request.headers['content-type'] ?? '';
-  if (
-    request.method === 'POST' &&
-    type.startsWith('application/x-www-form-urlencoded') &&
-    Buffer.isBuffer(request.body)
-  ) {
-    for (const [name, value] of new URLSearchParams(request.body.toString('utf8'))) all.append(name, value);
-  }
+  const isForm = request.method === 'POST' && type.startsWith('application/x-www-form-urlencoded');
+  if (!isForm || !Buffer.isBuffer(request.body)) return new Params(query);
+  const all = new URLSearchParams(request.body.toString('utf8'));
+  for (const [name, value] of query) all.append(name, value);
   return new Params(all);
 }

@@ -1,164 +1,176 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { BarographError } from '../model/index.ts';
-import type { QueryPool, QueryRequest } from '../query/index.ts';
-import { bufferOf, goneSignal } from './answer.ts';
-import { badParameter, type Params, paramsOf } from './params.ts';
+import type { QueryPool } from '../query/index.ts';
+import { unescapeName } from '../wire/index.ts';
+import { addFederation } from './federate.ts';
+import type { Params } from './params.ts';
+import { addQueryRoute, type BodyRequest, type QueryRoute } from './prometheus-answer.ts';
+import {
+  badData,
+  invalidParameter,
+  optionalDuration,
+  optionalLimit,
+  optionalRange,
+  optionalTime,
+  parseInteger,
+  parsePromDuration,
+  requiredTime,
+} from './prometheus-params.ts';
+import { searchRoutes } from './prometheus-search.ts';
+import { addStatusRoutes, type StatusApi } from './prometheus-status.ts';
+import { addRemoteRead } from './remote-read.ts';
 
 /** Points of one series that a range query may ask for, as in Prometheus. */
 const MAX_POINTS = 11_000;
-const FOREVER = { startMs: Number.MIN_SAFE_INTEGER, endMs: Number.MAX_SAFE_INTEGER };
+/** Entries of each list of `status/tsdb`, as in Prometheus. */
+const DEFAULT_TSDB_LIMIT = 10;
+const MAX_TSDB_LIMIT = 10_000;
+
+const BOTH = ['GET', 'POST'] as const;
+const GET = ['GET'] as const;
 
 /** What the routes need from the program. */
-export interface PrometheusApi {
+export interface PrometheusApi extends StatusApi {
   readonly queries: QueryPool;
-  readonly version: string;
-  readonly startedMs: number;
-  /** Number of series that are stored. */
-  readonly seriesCount: () => number;
 }
 
-/** Adds Prometheus's HTTP API: queries and metadata by GET and form POST, status by GET. */
+/**
+ * Adds Prometheus's HTTP API: queries, labels and searches by GET and form POST, metadata and status by GET, federation
+ * and remote read. Answers, errors and their words are Prometheus's.
+ */
 export function addPrometheusRoutes(app: FastifyInstance, api: PrometheusApi): void {
-  const both = (path: string, handler: (params: Params) => QueryRequest): void => {
-    app.route({
-      method: ['GET', 'POST'],
-      url: path,
-      handler: (request, reply) => answer(api, request, reply, () => handler(paramsOf(request))),
-    });
-  };
-  both('/api/v1/query', instantQuery);
-  both('/api/v1/query_range', rangeQuery);
-  both('/api/v1/query_exemplars', (p) => ({
-    kind: 'exemplars',
-    query: p.required('query'),
-    startMs: p.time('start', FOREVER.startMs),
-    endMs: p.time('end', FOREVER.endMs),
-  }));
-  both('/api/v1/series', (p) => {
-    const match = p.all('match[]');
-    if (match.length === 0) throw badParameter('match[]', 'nothing', 'at least one selector');
-    return { kind: 'series', match, ...range(p), limit: p.limit('limit') };
-  });
-  both('/api/v1/labels', (p) => ({ kind: 'labels', match: p.all('match[]'), ...range(p), limit: p.limit('limit') }));
-  app.get<{ Params: { name: string } }>('/api/v1/label/:name/values', (request, reply) =>
-    answer(api, request, reply, () => {
-      const p = paramsOf(request);
-      const label = unescapeName(request.params.name);
-      return { kind: 'label_values', label, match: p.all('match[]'), ...range(p), limit: p.limit('limit') };
-    }),
-  );
-  app.get('/api/v1/metadata', (request, reply) =>
-    answer(api, request, reply, () => {
-      const p = paramsOf(request);
-      return { kind: 'metadata', metric: p.get('metric'), limit: p.limit('limit') };
-    }),
-  );
+  for (const route of [...ROUTES, ...searchRoutes()]) addQueryRoute(app, api.queries, route);
   addStatusRoutes(app, api);
+  addFederation(app, api.queries);
+  addRemoteRead(app, api.queries);
+  app.options('/api/v1/*', (_request, reply) => reply.code(204).header('vary', 'Origin').send());
 }
 
-function addStatusRoutes(app: FastifyInstance, api: PrometheusApi): void {
-  const fixed = (path: string, data: () => unknown): void => {
-    app.get(path, (_request, reply) => reply.type('application/json').send({ status: 'success', data: data() }));
-  };
-  fixed('/api/v1/status/buildinfo', () => ({
-    version: api.version,
-    revision: '',
-    branch: '',
-    buildUser: '',
-    buildDate: '',
-    goVersion: '',
-    application: 'Barograph',
-    features: {},
-  }));
-  fixed('/api/v1/status/runtimeinfo', () => ({
-    startTime: new Date(api.startedMs).toISOString(),
-    CWD: '',
-    timeSeriesCount: api.seriesCount(),
-  }));
-  fixed('/api/v1/rules', () => ({ groups: [] }));
-  fixed('/api/v1/alerts', () => ({ alerts: [] }));
-  fixed('/api/v1/targets', () => ({ activeTargets: [], droppedTargets: [] }));
-  app.get('/-/healthy', (_request, reply) => reply.send('Barograph is healthy.\n'));
-  app.get('/-/ready', (_request, reply) => reply.send('Barograph is ready.\n'));
+const ROUTES: readonly QueryRoute[] = [
+  { methods: BOTH, url: '/api/v1/query', parameter: 'query', read: instantQuery },
+  { methods: BOTH, url: '/api/v1/query_range', parameter: 'query', read: rangeQuery },
+  { methods: BOTH, url: '/api/v1/query_exemplars', read: exemplars },
+  {
+    methods: BOTH,
+    url: '/api/v1/format_query',
+    parameter: 'query',
+    read: (p) => ({ kind: 'format_query', query: expression(p) }),
+  },
+  {
+    methods: BOTH,
+    url: '/api/v1/parse_query',
+    parameter: 'query',
+    read: (p) => ({ kind: 'parse_query', query: expression(p) }),
+  },
+  { methods: BOTH, url: '/api/v1/series', parameter: 'match[]', read: series },
+  {
+    methods: BOTH,
+    url: '/api/v1/labels',
+    read: (p) => ({ kind: 'labels', limit: optionalLimit(p), ...optionalRange(p), match: p.all('match[]') }),
+  },
+  { methods: GET, url: '/api/v1/label/:name/values', read: labelValues },
+  { methods: GET, url: '/api/v1/metadata', read: metadata },
+  { methods: GET, url: '/api/v1/status/tsdb', read: cardinality },
+];
+
+function instantQuery(p: Params): BodyRequest {
+  const limit = optionalLimit(p);
+  const at = optionalTime(p, 'time', Date.now());
+  return promql(p, at, at, 0, limit);
 }
 
-function instantQuery(p: Params): QueryRequest {
-  const at = p.time('time', Date.now());
-  return promql(p, at, at, 0);
-}
-
-function rangeQuery(p: Params): QueryRequest {
-  p.required('query');
-  const startMs = p.time('start', Number.NaN);
-  const endMs = p.time('end', Number.NaN);
-  if (Number.isNaN(startMs)) throw badParameter('start', 'nothing', 'Unix seconds or RFC 3339');
-  if (Number.isNaN(endMs)) throw badParameter('end', 'nothing', 'Unix seconds or RFC 3339');
-  if (endMs < startMs) throw badParameter('end', 'a time before start', 'a time at or after start');
-  const stepMs = p.durationMs('step');
-  if (stepMs === undefined || stepMs <= 0) {
-    throw badParameter('step', p.get('step') ?? 'nothing', 'a positive duration; try a positive integer');
+function rangeQuery(p: Params): BodyRequest {
+  const startMs = requiredTime(p, 'start');
+  const endMs = requiredTime(p, 'end');
+  if (endMs < startMs) throw invalidParameter('end', 'end timestamp must not be before start time');
+  const step = parsePromDuration(p.get('step') ?? '');
+  if (typeof step === 'string') throw invalidParameter('step', step);
+  const stepMs = Math.round(step);
+  if (stepMs <= 0) {
+    const words = 'zero or negative query resolution step widths are not accepted. Try a positive integer';
+    throw invalidParameter('step', words);
   }
-  if ((endMs - startMs) / stepMs > MAX_POINTS) {
-    throw new BarographError({
-      code: 'bad_parameter',
-      status: 400,
-      where: 'parameter step',
-      got: `exceeded maximum resolution of ${MAX_POINTS} points per timeseries`,
-      fix: 'use a longer step (?step=XX) or a shorter range',
-    });
-  }
-  return promql(p, startMs, endMs, stepMs);
-}
-
-function promql(p: Params, startMs: number, endMs: number, stepMs: number): QueryRequest {
-  return {
-    kind: 'promql',
-    query: p.required('query'),
-    startMs,
-    endMs,
-    stepMs,
-    lookbackMs: p.durationMs('lookback_delta'),
-    timeoutMs: p.durationMs('timeout'),
-  };
-}
-
-function range(p: Params): { startMs: number; endMs: number } {
-  return { startMs: p.time('start', FOREVER.startMs), endMs: p.time('end', FOREVER.endMs) };
-}
-
-/** `U__a_2e_b` is `a.b`: how clients write UTF-8 names into a path. */
-function unescapeName(name: string): string {
-  if (!name.startsWith('U__')) return name;
-  return name
-    .slice(3)
-    .replace(/__|_([0-9a-fA-F]+)_/g, (all, hex) =>
-      all === '__' ? '_' : String.fromCodePoint(Number.parseInt(hex, 16)),
+  if (Math.floor((endMs - startMs) / stepMs) > MAX_POINTS) {
+    const most = MAX_POINTS.toLocaleString('en-US');
+    throw badData(
+      `exceeded maximum resolution of ${most} points per timeseries. Try decreasing the query resolution (?step=XX)`,
     );
+  }
+  return promql(p, startMs, endMs, stepMs, optionalLimit(p));
 }
 
-const ERROR_TYPES: Readonly<Record<number, string>> = {
-  400: 'bad_data',
-  422: 'execution',
-  429: 'unavailable',
-  499: 'canceled',
-  503: 'timeout',
-};
-
-async function answer(
-  api: PrometheusApi,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  read: () => QueryRequest,
-): Promise<FastifyReply> {
-  try {
-    const body = (await api.queries.run(read(), goneSignal(reply))) as string | Uint8Array;
-    return reply.type('application/json').send(typeof body === 'string' ? body : bufferOf(body));
-  } catch (error) {
-    const known = error instanceof BarographError ? error : undefined;
-    const status = known?.status ?? 500;
-    const errorType = ERROR_TYPES[status] ?? 'internal';
-    const message = known?.message ?? 'an unexpected error; the log has it';
-    if (!known) request.log.error(error);
-    return reply.code(status).type('application/json').send({ status: 'error', errorType, error: message });
+function promql(p: Params, startMs: number, endMs: number, stepMs: number, limit: number): BodyRequest {
+  const timeoutMs = optionalDuration(p, 'timeout');
+  if (timeoutMs !== undefined && timeoutMs <= 0) {
+    throw new BarographError({ code: 'timeout', status: 503, where: 'query timed out in query execution' });
   }
+  const lookbackMs = lookback(p);
+  const query = expression(p);
+  const hasStats = (p.get('stats') ?? '') !== '';
+  const statsSinceMs = hasStats ? performance.timeOrigin + performance.now() : undefined;
+  return { kind: 'promql', query, startMs, endMs, stepMs, lookbackMs, timeoutMs, limit, statsSinceMs };
+}
+
+/** Milliseconds; `undefined` for the default, which 0 and negative ones mean as well. */
+function lookback(p: Params): number | undefined {
+  const text = p.get('lookback_delta') ?? '';
+  if (text === '') return undefined;
+  const ms = parsePromDuration(text);
+  if (typeof ms === 'string') throw badData(`error parsing lookback delta duration: ${ms}`);
+  return ms > 0 ? Math.round(ms) : undefined;
+}
+
+/** The query, which must be there. A parser that got nothing couldn't say where. */
+function expression(p: Params): string {
+  const query = p.get('query') ?? '';
+  if (query.trim() === '') throw invalidParameter('query', NO_EXPRESSION);
+  return query;
+}
+
+const NO_EXPRESSION = 'unknown position: parse error: no expression found in input';
+
+function exemplars(p: Params): BodyRequest {
+  const { startMs, endMs } = optionalRange(p);
+  if (endMs < startMs) throw badData('end timestamp must not be before start timestamp');
+  const query = p.get('query') ?? '';
+  if (query.trim() === '') throw badData(NO_EXPRESSION);
+  return { kind: 'exemplars', query, startMs, endMs };
+}
+
+function series(p: Params): BodyRequest {
+  const match = p.all('match[]');
+  if (match.length === 0) throw badData('no match[] parameter provided');
+  return { kind: 'series', limit: optionalLimit(p), ...optionalRange(p), match };
+}
+
+function labelValues(p: Params, request: FastifyRequest): BodyRequest {
+  // Names that hold more than letters, digits and underscores may come in an encoding that fits into a path.
+  const label = unescapeName((request.params as { readonly name: string }).name);
+  if (label === '') throw badData('invalid label name: ""');
+  return { kind: 'label_values', label, limit: optionalLimit(p), ...optionalRange(p), match: p.all('match[]') };
+}
+
+function metadata(p: Params): BodyRequest {
+  const limit = metadataLimit(p, 'limit');
+  // One entry is kept of each metric, so a limit for each metric is only checked.
+  metadataLimit(p, 'limit_per_metric');
+  const metric = p.get('metric') ?? '';
+  return { kind: 'metadata', metric: metric === '' ? undefined : metric, limit };
+}
+
+/** `undefined` for no limit, which negative numbers mean as well; 0 is none at all, as in Prometheus. */
+function metadataLimit(p: Params, name: string): number | undefined {
+  const text = p.get(name) ?? '';
+  if (text === '') return undefined;
+  const limit = parseInteger(text);
+  if (limit === undefined) throw badData(`${name} must be a number`);
+  return limit < 0 ? undefined : limit;
+}
+
+function cardinality(p: Params): BodyRequest {
+  const text = p.get('limit') ?? '';
+  const limit = text === '' ? DEFAULT_TSDB_LIMIT : (parseInteger(text) ?? 0);
+  if (limit < 1) throw badData('limit must be a positive number');
+  if (limit > MAX_TSDB_LIMIT) throw badData(`limit must not exceed ${MAX_TSDB_LIMIT}`);
+  return { kind: 'cardinality', limit };
 }

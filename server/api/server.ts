@@ -1,9 +1,13 @@
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { OwnMetrics } from '../telemetry/index.ts';
 import type { BodyBudget } from './body-budget.ts';
+import { addCompression } from './compress.ts';
 import { addLokiRoutes, type LokiApi } from './loki.ts';
 import { addOtlpRoutes, type OtlpReceiver } from './otlp.ts';
+import { addOwnMetrics } from './own-metrics.ts';
 import { addPrometheusRoutes, type PrometheusApi } from './prometheus.ts';
+import { addPrometheusAdmin } from './prometheus-admin.ts';
+import { sendPrometheusError } from './prometheus-answer.ts';
 import { addRemoteWrite, type Receivers } from './receivers.ts';
 import { addTempoRoutes, type TempoApi } from './tempo.ts';
 import { addUiRoutes } from './ui.ts';
@@ -37,6 +41,8 @@ function createApp(options: HttpOptions): FastifyInstance {
     logger: false,
     routerOptions: { maxParamLength: 2048 },
     forceCloseConnections: true,
+    // A path that can't be decoded reaches no route.
+    frameworkErrors: (error, request, reply: FastifyReply) => void sendPrometheusError(request, reply, error),
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
@@ -70,14 +76,14 @@ export function createOtlpHttpServer(receiver: OtlpReceiver, options: HttpOption
 /** Builds the HTTP server of port 7070. */
 export function createHttpServer(parts: HttpParts): FastifyInstance {
   const app = createApp(parts);
+  addCompression(app);
   addPrometheusRoutes(app, parts.prometheus);
+  addPrometheusAdmin(app, parts.receivers.store);
   addRemoteWrite(app, parts.receivers);
-  addOtlpRoutes(app, parts.otlp, ['', '/otlp']);
+  addOtlpRoutes(app, parts.otlp, ['', '/otlp', '/api/v1/otlp']);
   addLokiRoutes(app, parts.loki);
   addTempoRoutes(app, parts.tempo);
   addUiRoutes(app, parts.uiFolder);
-  app.get('/metrics', (_request, reply) =>
-    reply.type('text/plain; version=0.0.4; charset=utf-8').send(parts.metrics.expose()),
-  );
+  addOwnMetrics(app, parts.metrics);
   return app;
 }

@@ -2,7 +2,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { BodyBudget, createHttpServer, createOtlpHttpServer, startOtlpGrpc } from '../api/index.ts';
-import type { Config } from '../config/index.ts';
+import { type Config, withoutSecrets } from '../config/index.ts';
 import { createGovernor } from '../govern/index.ts';
 import { LogIngest, MetricIngest, TraceIngest } from '../ingest/index.ts';
 import { BarographError } from '../model/index.ts';
@@ -48,7 +48,13 @@ export async function serve(config: Config): Promise<Running> {
   const { host, token, max_body_bytes: maxBodyBytes } = config.server;
   const bodies = new BodyBudget(BODIES_IN_FLIGHT * maxBodyBytes);
   const app = createHttpServer({
-    prometheus: { queries, version: VERSION, startedMs, seriesCount: () => store.series.size },
+    prometheus: {
+      queries,
+      version: VERSION,
+      startedMs,
+      seriesCount: () => store.series.size,
+      settings: withoutSecrets(config),
+    },
     receivers: { store, metrics, count: own.countRequest },
     otlp,
     loki: { store, logs, queries, version: VERSION, count: own.countRequest },

@@ -48,6 +48,12 @@ export const configSchema = z.strictObject({
 /** A complete configuration. */
 export type Config = z.infer<typeof configSchema>;
 
+/** The configuration with its secrets replaced, for everyone who may read the API. */
+export function withoutSecrets(config: Config): Config {
+  const { token } = config.server;
+  return { ...config, server: { ...config.server, token: token === undefined ? undefined : '<secret>' } };
+}
+
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
 
 /**

@@ -1,9 +1,13 @@
 // Answers queries in worker threads: a request as plain data in, the body of its HTTP answer out.
-// In: QueryRequest from the API. Out: JSON as text or bytes, or spans; or a BarographError with a place and a status.
+// In: QueryRequest from the API. Out: JSON as text or bytes, spans or samples; or a BarographError with a place and a status.
 // Never: runs a query on the thread that acknowledges writes, or writes to the store.
 
 export type { LogQuery } from './log-request.ts';
 export { type PoolOptions, type QueryOutcome, type QueryPool, startQueryPool } from './pool.ts';
+export type { FuzzyAlgorithm } from './prometheus/fuzzy.ts';
+export { type PackedSeries, unpackSeries } from './prometheus/packed-series.ts';
+export type { SearchQuery } from './prometheus/search.ts';
+export { EXPERIMENTAL_AGGREGATIONS, EXPERIMENTAL_FUNCTIONS, parseSelector, SIGNATURES } from './promql/index.ts';
 export type { QueryAnswer, QueryRequest } from './request.ts';
 export type { TraceQuery } from './trace-request.ts';
 export { TAG_SCOPES, type TagScopeName, tagSearchQuery } from './traceql/index.ts';

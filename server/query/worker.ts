@@ -3,7 +3,8 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { createReaders, remoteChunkSource } from '../store/index.ts';
 import type { FromWorker, ToWorker } from './pool.ts';
-import { answer, toWireError } from './request.ts';
+import { transferOf } from './prometheus/packed-series.ts';
+import { answer, type QueryAnswer, toWireError } from './request.ts';
 import { type StopSignal, stopSignal } from './stop-flags.ts';
 
 if (!parentPort) throw new Error('BUG: query/worker.ts is the entry of a worker thread');
@@ -18,9 +19,13 @@ const running = new Map<number, StopSignal>();
 
 /** Posts a message; the memory of an answer's bytes moves to the other thread instead of being copied. */
 function post(message: FromWorker): void {
-  const body = message.kind === 'answer' ? message.body : undefined;
-  const moved = body instanceof Uint8Array && body.byteLength === body.buffer.byteLength ? [body.buffer] : [];
-  port.postMessage(message, moved as ArrayBuffer[]);
+  port.postMessage(message, message.kind === 'answer' ? movable(message.body) : []);
+}
+
+function movable(body: QueryAnswer): ArrayBuffer[] {
+  if (typeof body === 'string' || Array.isArray(body)) return [];
+  if (!(body instanceof Uint8Array)) return transferOf(body);
+  return body.byteLength === body.buffer.byteLength ? [body.buffer as ArrayBuffer] : [];
 }
 
 port.on('message', (message: ToWorker) => {

@@ -1,0 +1,101 @@
+import { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
+import { labelValue, METRIC_NAME, type SeriesSamples } from '../model/index.ts';
+import { type PackedSeries, type QueryPool, unpackSeries } from '../query/index.ts';
+import {
+  type ExposedFamily,
+  type ExposedSeries,
+  encodeExposition,
+  type NegotiatedExposition,
+  negotiateExposition,
+} from '../wire/index.ts';
+import { goneSignal, sendError } from './answer.ts';
+import { paramsOf } from './params.ts';
+import { addRoute } from './prometheus-answer.ts';
+
+/** How old the last sample of a series may be, as for an instant query. */
+const LOOKBACK_MS = 300_000;
+/** Series that are encoded at a time. */
+const BATCH_SERIES = 2000;
+/** What ends an exposition in OpenMetrics. */
+const END = '# EOF\n';
+
+/**
+ * Adds `GET /federate`: the last sample of every series that any `match[]` selects, in the format that the asker prefers.
+ * As in Prometheus all are untyped, have their own times, and an `instance`, empty where they have none.
+ */
+export function addFederation(app: FastifyInstance, queries: QueryPool): void {
+  addRoute(app, ['GET'], '/federate', async (request, reply) => {
+    try {
+      const match = paramsOf(request).all('match[]');
+      const endMs = Date.now();
+      const asked = { kind: 'last_samples', match, startMs: endMs - LOOKBACK_MS + 1, endMs } as const;
+      const packed = await queries.run(asked, goneSignal(reply));
+      const format = negotiateExposition(request.headers.accept);
+      return reply
+        .type(format.contentType)
+        .send(Readable.from(encodeBatches(packed, format), { objectMode: false, highWaterMark: 65_536 }));
+    } catch (error) {
+      return sendError(request, reply, error);
+    }
+  });
+}
+
+async function* encodeBatches(packed: PackedSeries, format: NegotiatedExposition): AsyncGenerator<Uint8Array> {
+  const isOpenMetrics = format.protocol.startsWith('OpenMetrics');
+  const encode = (families: readonly ExposedFamily[]): Uint8Array => {
+    const { body } = encodeExposition(families, format);
+    // The end is written once, behind the last batch.
+    return isOpenMetrics ? body.subarray(0, body.length - END.length) : body;
+  };
+  let batch: ExposedFamily[] = [];
+  let size = 0;
+  for (const family of familiesOf(packed)) {
+    batch.push(family);
+    size += family.series.length;
+    if (size < BATCH_SERIES) continue;
+    yield encode(batch);
+    batch = [];
+    size = 0;
+    await setImmediate();
+  }
+  if (batch.length > 0) yield encode(batch);
+  if (isOpenMetrics) yield Buffer.from(END);
+}
+
+/** Series with one name and one kind of sample are a family; they come sorted by name. */
+function* familiesOf(packed: PackedSeries): Iterable<ExposedFamily> {
+  let name: string | undefined;
+  let floats: ExposedSeries[] = [];
+  let histograms: ExposedSeries[] = [];
+  for (const series of unpackSeries(packed)) {
+    const own = labelValue(series.labels, METRIC_NAME);
+    if (own !== name && name !== undefined) {
+      yield* families(name, floats, histograms);
+      [floats, histograms] = [[], []];
+    }
+    name = own;
+    const exposed = expose(series);
+    (exposed.histogram ? histograms : floats).push(exposed);
+  }
+  if (name !== undefined) yield* families(name, floats, histograms);
+}
+
+function* families(
+  name: string,
+  floats: readonly ExposedSeries[],
+  histograms: readonly ExposedSeries[],
+): Iterable<ExposedFamily> {
+  if (floats.length > 0) yield { name, type: 'unknown', series: floats };
+  if (histograms.length > 0) yield { name, type: 'histogram', series: histograms };
+}
+
+function expose({ labels, timestamps, values, histograms }: SeriesSamples): ExposedSeries {
+  const at = labels.findIndex((text, i) => i % 2 === 0 && text >= 'instance');
+  const hasInstance = at >= 0 && labels[at] === 'instance';
+  // Without it a scraper would put its own instance here.
+  const place = at < 0 ? labels.length : at;
+  const own = hasInstance ? labels : [...labels.slice(0, place), 'instance', '', ...labels.slice(place)];
+  return { labels: own, value: values[0], histogram: histograms?.[0], timestampMs: timestamps[0] };
+}

@@ -1,0 +1,167 @@
+import os from 'node:os';
+import type { FastifyInstance } from 'fastify';
+import { stringify } from 'yaml';
+import { EXPERIMENTAL_AGGREGATIONS, EXPERIMENTAL_FUNCTIONS, SIGNATURES } from '../query/index.ts';
+import type { Params } from './params.ts';
+import { addDataRoute, addRoute } from './prometheus-answer.ts';
+import { badData, invalidParameter, parseBoolean, parseInteger } from './prometheus-params.ts';
+
+/** What the status routes tell about. */
+export interface StatusApi {
+  readonly version: string;
+  readonly startedMs: number;
+  /** Number of series that are stored. */
+  readonly seriesCount: () => number;
+  /** The configuration as it is in force, without secrets. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Adds what Prometheus tells about itself, its rules and its targets. There are no rules, alerts, targets and
+ * Alertmanagers here yet, so those lists are empty; their parameters are checked all the same.
+ */
+export function addStatusRoutes(app: FastifyInstance, api: StatusApi): void {
+  const data = (path: string, read: (p: Params) => unknown): void => addDataRoute(app, `/api/v1/${path}`, read);
+  data('status/buildinfo', () => buildInfo(api));
+  data('status/runtimeinfo', () => runtimeInfo(api));
+  data('status/config', () => ({ yaml: stringify(api.settings) }));
+  data('status/flags', () => flags(api));
+  // What was written before the start is read before the server listens.
+  data('status/walreplay', () => ({ min: 0, max: 0, current: 0 }));
+  data('features', features);
+  data('rules', rules);
+  data('alerts', () => ({ alerts: [] }));
+  data('targets', () => ({ activeTargets: [], droppedTargets: [], droppedTargetCounts: {} }));
+  data('targets/metadata', targetMetadata);
+  data('scrape_pools', () => ({ scrapePools: [] }));
+  data('alertmanagers', () => ({ activeAlertmanagers: [], droppedAlertmanagers: [] }));
+  addRoute(app, ['GET'], '/-/healthy', (_request, reply) =>
+    reply.type('text/plain; charset=utf-8').send('Barograph is healthy.\n'),
+  );
+  addRoute(app, ['GET'], '/-/ready', (_request, reply) =>
+    reply.type('text/plain; charset=utf-8').send('Barograph is ready.\n'),
+  );
+}
+
+function buildInfo({ version }: StatusApi) {
+  return {
+    version,
+    revision: '',
+    branch: '',
+    buildUser: '',
+    buildDate: '',
+    goVersion: '',
+    application: 'Barograph',
+    // Grafana takes a server that names features for a Mimir, with its rulers' API.
+    features: {},
+  };
+}
+
+function runtimeInfo({ startedMs, seriesCount }: StatusApi) {
+  const started = new Date(startedMs).toISOString();
+  return {
+    startTime: started,
+    CWD: process.cwd(),
+    hostname: os.hostname(),
+    serverTime: new Date().toISOString(),
+    reloadConfigSuccess: true,
+    lastConfigTime: started,
+    corruptionCount: 0,
+    // There are none of Go's: zero and empty are what Prometheus's clients can read.
+    goroutineCount: 0,
+    GOMAXPROCS: os.availableParallelism(),
+    GOMEMLIMIT: 0,
+    GOGC: '',
+    GODEBUG: '',
+    storageRetention: '',
+    timeSeriesCount: seriesCount(),
+  };
+}
+
+/** Every key of the configuration, and what clients of Prometheus look up by its names. */
+function flags({ settings }: StatusApi): Record<string, string> {
+  const all: Record<string, string> = {
+    'query.lookback-delta': '5m',
+    'web.enable-admin-api': 'false',
+    'web.enable-lifecycle': 'false',
+    'web.enable-otlp-receiver': 'true',
+    'web.enable-remote-write-receiver': 'true',
+  };
+  const add = (prefix: string, value: unknown): void => {
+    if (typeof value !== 'object' || value === null) {
+      if (value !== undefined) all[prefix] = String(value);
+      return;
+    }
+    for (const [key, inner] of Object.entries(value)) add(prefix === '' ? key : `${prefix}.${key}`, inner);
+  };
+  add('', settings);
+  return Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+const OPERATORS = '!= !~ % * + - / < <= == =~ > >= @ ^ and or unless atan2'.split(' ');
+const AGGREGATIONS = 'sum avg count min max group stddev stdvar topk bottomk quantile count_values'.split(' ');
+const MODIFIERS = [
+  'anchored at_modifier bool by delayed_name_removal duration_expr fill fill_left fill_right group_left group_right',
+  'ignoring negative_offset offset on per_query_lookback_delta smoothed subqueries without',
+].flatMap((names) => names.split(' '));
+
+/** What the server can do, in the categories and names of Prometheus's `features`. */
+function features() {
+  const yes = (names: Iterable<string>): Record<string, boolean> =>
+    Object.fromEntries([...new Set(names)].sort().map((name) => [name, true]));
+  return {
+    api: {
+      admin: false,
+      exclude_alerts: true,
+      label_values_match: true,
+      lifecycle: false,
+      otlp_write_receiver: true,
+      query_stats: true,
+      query_warnings: true,
+      remote_write_receiver: true,
+      search: true,
+      time_range_labels: true,
+      time_range_series: true,
+    },
+    promql: { ...yes(MODIFIERS), per_step_stats: false, type_and_unit_labels: false },
+    promql_functions: yes([...SIGNATURES.keys(), ...EXPERIMENTAL_FUNCTIONS]),
+    promql_operators: yes([...OPERATORS, ...AGGREGATIONS, ...EXPERIMENTAL_AGGREGATIONS]),
+    tsdb: { exemplar_storage: true, native_histograms: true },
+  };
+}
+
+function rules(p: Params) {
+  const type = p.get('type') ?? '';
+  if (type !== '' && type !== 'alert' && type !== 'record') {
+    throw invalidParameter('type', `not supported value ${JSON.stringify(type.slice(0, 100))}`);
+  }
+  const exclude = p.get('exclude_alerts') ?? '';
+  if (exclude !== '' && parseBoolean(exclude) === undefined) {
+    const reason = `strconv.ParseBool: parsing ${JSON.stringify(exclude.slice(0, 100))}: invalid syntax`;
+    throw invalidParameter('exclude_alerts', `error converting exclude_alerts: ${reason}`);
+  }
+  const limit = p.get('group_limit') ?? '';
+  const token = p.get('group_next_token') ?? '';
+  if (limit !== '') {
+    const value = parseInteger(limit);
+    if (value === undefined) {
+      const reason = `strconv.ParseInt: parsing ${JSON.stringify(limit.slice(0, 100))}: invalid syntax`;
+      throw invalidParameter('group_limit', `group_limit needs to be a valid number: ${reason}`);
+    }
+    if (value <= 0) throw invalidParameter('group_limit', 'group_limit needs to be greater than 0');
+  } else if (token !== '') {
+    throw invalidParameter('group_next_token', 'group_limit needs to be present in order to paginate over the groups');
+  }
+  if (token !== '') {
+    // A token names a group to go on from, and there is none.
+    const got = token.slice(0, 100);
+    throw invalidParameter('group_next_token', `invalid group_next_token '${got}'. were rule groups changed?`);
+  }
+  return { groups: [] };
+}
+
+function targetMetadata(p: Params): unknown[] {
+  const limit = p.get('limit') ?? '';
+  if (limit !== '' && parseInteger(limit) === undefined) throw badData('limit must be a number');
+  return [];
+}

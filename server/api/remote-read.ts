@@ -1,0 +1,90 @@
+import { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { SeriesSamples } from '../model/index.ts';
+import { type PackedSeries, type QueryPool, type QueryRequest, unpackSeries } from '../query/index.ts';
+import {
+  decodeReadRequest,
+  encodeReadFrames,
+  encodeReadResponse,
+  inflate,
+  parseContentEncoding,
+  READ_RESPONSE_HEADERS,
+  type ReadQuery,
+  snappyCompress,
+} from '../wire/index.ts';
+import { bufferOf, goneSignal, sendError } from './answer.ts';
+import { addRoute } from './prometheus-answer.ts';
+
+/** Samples of an answer that is built whole, over all queries of the request. Streamed ones may be as many as a query's. */
+const MAX_WHOLE_SAMPLES = 2_000_000;
+/** Milliseconds of encoding after which other requests have their turn. */
+const TURN_MS = 5;
+
+/**
+ * Adds `POST /api/v1/read`: Prometheus's remote read. Query threads read the samples, one query after the other; chunks
+ * are encoded as the client takes them, so that no answer is ever there as a whole.
+ */
+export function addRemoteRead(app: FastifyInstance, queries: QueryPool): void {
+  addRoute(app, ['POST'], '/api/v1/read', async (request, reply) => {
+    try {
+      return await read(queries, request, reply);
+    } catch (error) {
+      return sendError(request, reply, error);
+    }
+  });
+}
+
+async function read(queries: QueryPool, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const body = (request.body as Buffer | null | undefined) ?? Buffer.alloc(0);
+  const encoding = parseContentEncoding(request.headers['content-encoding'] ?? 'snappy');
+  const asked = decodeReadRequest(inflate(body, encoding));
+  const headers = READ_RESPONSE_HEADERS[asked.responseType];
+  const gone = goneSignal(reply);
+  switch (asked.responseType) {
+    case 'samples': {
+      const results: SeriesSamples[][] = [];
+      let left = MAX_WHOLE_SAMPLES;
+      for (const query of asked.queries) {
+        const packed = await queries.run(samplesOf(query, left), gone);
+        left -= packed.timestamps.length;
+        results.push([...unpackSeries(packed)]);
+      }
+      return reply.headers(headers).send(bufferOf(snappyCompress(encodeReadResponse(results))));
+    }
+    case 'streamed_xor_chunks': {
+      // The first query runs before the headers are out, so that its error still has a status.
+      const [first, ...rest] = asked.queries;
+      const packed = first && (await queries.run(samplesOf(first, Number.MAX_SAFE_INTEGER), gone));
+      const frames = packed ? encodeAll(queries, packed, rest, gone) : [];
+      return reply.headers(headers).send(Readable.from(frames, { objectMode: false, highWaterMark: 65_536 }));
+    }
+  }
+}
+
+function samplesOf({ startMs, endMs, matchers }: ReadQuery, maxSamples: number) {
+  const plain = matchers.map(({ name, op, value }) => ({ name, op, value }));
+  return { kind: 'samples', startMs, endMs, matchers: plain, maxSamples } as const satisfies QueryRequest;
+}
+
+/** The frames of every query, in their order; each is encoded when the one before it was taken. */
+async function* encodeAll(
+  queries: QueryPool,
+  first: PackedSeries,
+  rest: readonly ReadQuery[],
+  gone: AbortSignal,
+): AsyncGenerator<Buffer> {
+  let turn = performance.now();
+  for (let i = 0; i <= rest.length; i++) {
+    const packed = i === 0 ? first : await queries.run(samplesOf(rest[i - 1], Number.MAX_SAFE_INTEGER), gone);
+    // Series come sorted, and one at a time keeps the rest packed.
+    for (const series of unpackSeries(packed)) {
+      for (const frame of encodeReadFrames(i, [series])) {
+        yield bufferOf(frame);
+        if (performance.now() - turn < TURN_MS) continue;
+        await setImmediate();
+        turn = performance.now();
+      }
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import type { MetricReader } from '../store/index.ts';
+import { answerCardinality, type CardinalityQuery } from './prometheus/cardinality.ts';
+import { answerExemplars, type ExemplarQuery } from './prometheus/exemplar-answers.ts';
+import { formatQuery } from './prometheus/expression-format.ts';
+import { type ExpressionQuery, expressionTree } from './prometheus/expression-json.ts';
+import { answerLabels, answerMetadata, type LabelQuery, type MetadataQuery } from './prometheus/label-answers.ts';
+import type { PackedSeries } from './prometheus/packed-series.ts';
+import { answerPromql, type PromqlQuery } from './prometheus/promql-answer.ts';
+import {
+  answerLastSamples,
+  answerSamples,
+  type LastSamplesQuery,
+  type SamplesQuery,
+} from './prometheus/sample-answers.ts';
+import { answerSearch, type SearchQuery } from './prometheus/search.ts';
+
+/** Requests about metrics, in Prometheus's terms. Times are milliseconds. */
+export type MetricQuery =
+  | PromqlQuery
+  | LabelQuery
+  | ExemplarQuery
+  | MetadataQuery
+  | ExpressionQuery
+  | SearchQuery
+  | CardinalityQuery
+  | SamplesQuery
+  | LastSamplesQuery;
+
+/**
+ * Answers a request about metrics with the body of its HTTP answer, or with samples, which the API encodes in the
+ * format that was negotiated.
+ */
+export async function answerMetrics(
+  request: MetricQuery,
+  reader: MetricReader,
+  signal: AbortSignal,
+): Promise<string | Uint8Array | PackedSeries> {
+  switch (request.kind) {
+    case 'promql':
+      return answerPromql(request, reader, signal);
+    case 'series':
+    case 'labels':
+    case 'label_values':
+      return answerLabels(request, reader);
+    case 'exemplars':
+      return answerExemplars(request, reader);
+    case 'metadata':
+      return answerMetadata(request, reader);
+    case 'format_query':
+      return success(formatQuery(request.query));
+    case 'parse_query':
+      return success(expressionTree(request.query));
+    case 'search':
+      return answerSearch(request, reader);
+    case 'cardinality':
+      return answerCardinality(request, reader);
+    case 'samples':
+      return answerSamples(request, reader, signal);
+    case 'last_samples':
+      return answerLastSamples(request, reader, signal);
+  }
+}
+
+function success(data: unknown): string {
+  return `{"status":"success","data":${JSON.stringify(data)}}`;
+}
