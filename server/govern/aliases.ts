@@ -35,11 +35,19 @@ export interface Renaming {
 /** Brings names onto the taxonomy. */
 export class AliasResolver {
   private readonly general: AliasTable;
+  /** For metrics that aren't about models: only the names that OpenTelemetry's conventions give one meaning. */
+  private readonly elsewhere: AliasTable;
+  private readonly aliasedPrefixes: readonly string[];
   private readonly byPrefix: readonly { prefix: string; table: AliasTable }[];
 
-  constructor(aliases: readonly AliasPolicy[]) {
+  /** @param aliasedPrefixes beginnings of the names of metrics to which every alias applies. */
+  constructor(aliases: readonly AliasPolicy[], aliasedPrefixes: readonly string[]) {
+    this.aliasedPrefixes = aliasedPrefixes;
     const general = aliases.filter((alias) => alias.metricPrefix === undefined);
     this.general = tableOf(general);
+    this.elsewhere = tableOf(
+      general.map((alias) => ({ ...alias, originals: alias.originals.filter(({ name }) => isQualified(name, alias)) })),
+    );
     const prefixes = new Set(aliases.flatMap(({ metricPrefix }) => metricPrefix ?? []));
     this.byPrefix = [...prefixes].map((prefix) => {
       const special = aliases.filter((alias) => alias.metricPrefix === prefix);
@@ -98,8 +106,15 @@ export class AliasResolver {
 
   private tableFor(metric: string): AliasTable {
     for (const { prefix, table } of this.byPrefix) if (metric.startsWith(prefix)) return table;
-    return this.general;
+    return this.aliasedPrefixes.some((prefix) => metric.startsWith(prefix)) ? this.general : this.elsewhere;
   }
+}
+
+/** Whether a name is one of OpenTelemetry's, with its dots or with underscores for them. */
+function isQualified(name: string, { originals }: AliasPolicy): boolean {
+  return originals.some(
+    (other) => other.name.includes('.') && (other.name === name || other.name.replaceAll('.', '_') === name),
+  );
 }
 
 function tableOf(aliases: readonly AliasPolicy[]): AliasTable {

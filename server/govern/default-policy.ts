@@ -51,7 +51,8 @@ function conventionsPolicy(): Omit<Policy, 'limits' | 'content'> {
       ...labelPolicies('infrastructure', INFRASTRUCTURE_LABELS),
     },
     never: NEVER_LABELS.map(({ rule, pattern }) => ({ rule, pattern })),
-    aliases: [DCGM_LINK_MODEL, NODE_CPU_MODEL, ...LABEL_ALIASES.map(aliasPolicy)],
+    aliases: [DCGM_LINK_MODEL, ...LABEL_ALIASES.map(aliasPolicy)],
+    aliasedPrefixes: ALIASED_PREFIXES,
     metrics: metricPolicies(),
     contractPrefixes: ['inference_', 'gpu_'],
     otherOnContract: 'drop',
@@ -79,15 +80,12 @@ const DCGM_LINK_MODEL: AliasPolicy = {
   metricPrefix: 'DCGM_',
 };
 
-// node_exporter's node_cpu_info names the processor so.
-const NODE_CPU_MODEL: AliasPolicy = {
-  target: '',
-  originals: [
-    { name: 'model_name', keep: false },
-    { name: 'model', keep: false },
-  ],
-  metricPrefix: 'node_',
-};
+// The contract's own metrics, and those of the engines, gateways and GPU exporters that it knows: vLLM, SGLang, TGI, Triton,
+// TensorRT-LLM, NIM, llama.cpp, Ray Serve, LiteLLM, Ollama, OpenTelemetry's GenAI metrics, DCGM, nvidia_gpu_exporter, AMD.
+const ALIASED_PREFIXES: readonly string[] = [
+  ...['inference_', 'gpu_', 'gen_ai', 'vllm:', 'sglang:', 'tgi_', 'nv_', 'trtllm_', 'nim_', 'llamacpp:'],
+  ...['ray_serve_', 'ray_llm_', 'litellm_', 'ollama_', 'DCGM_', 'nvidia_', 'amd_', 'rocm_'],
+];
 
 function aliasPolicy(alias: (typeof LABEL_ALIASES)[number]): AliasPolicy {
   const kept = new Set(alias.kept);

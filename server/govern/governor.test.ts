@@ -41,7 +41,7 @@ describe('names', () => {
       { model_name: 'Qwen/Qwen3-0.6B', engine: '0' },
       { model_version: 'Qwen/Qwen3-0.6B', engine: '0' },
     ],
-    ['app_total', { job: 'gateway', pod: 'a-1' }, { deployment: 'gateway', job: 'gateway', replica: 'a-1' }],
+    ['tgi_queue_size', { job: 'gateway', pod: 'a-1' }, { deployment: 'gateway', job: 'gateway', replica: 'a-1' }],
     ['app_total', { service_name: 'gateway' }, { deployment: 'gateway', job: 'gateway' }],
     ['app_total', { service_instance_id: 'i-1' }, { instance: 'i-1', replica: 'i-1' }],
     ['app_total', { 'gen_ai.request.model': 'a', 'gen_ai.response.model': 'a' }, { model_version: 'a' }],
@@ -62,12 +62,19 @@ describe('names', () => {
     expect(labelsOf(verdict)).toEqual(after);
   });
 
+  it('leaves the short words of metrics that are about other things alone', () => {
+    const before = { job: 'kubelet', pod: 'a-1', model: 'Samsung SSD', hostname: 'n1', container_name: 'app' };
+    const verdict = judge(createGovernor(), 'container_memory_bytes', before);
+    expect(verdict.kind).toBe('keep');
+    expect(labelsOf(verdict)).toEqual(before);
+  });
+
   it('judges an original as it is where its target is present, and adds up where two originals differ', () => {
     expect(labelsOf(judge(createGovernor(), 'app_total', { model_version: 'a', model: 'b' }))).toEqual({
       model_version: 'a',
       model: 'b',
     });
-    const verdict = judge(createGovernor(), 'app_total', { model_name: 'a', model: 'b' });
+    const verdict = judge(createGovernor(), 'litellm_requests_total', { model_name: 'a', model: 'b' });
     expect(verdict).toMatchObject({ kind: 'aggregate', reasons: ['alias'] });
     expect(labelsOf(verdict)).toEqual({ model_version: 'a' });
   });
@@ -165,11 +172,19 @@ describe('counts of decisions', () => {
     judge(governor, 'app_total', { zone: 'a' });
     const id = '550e8400-e29b-41d4-a716-446655440000';
     const text = '{"prompt": "x"}';
-    const labels = { zone: 'b', tenant: id, request_id: 'r', user_id: 'u', gen_ai_prompt: 'p', note: text, pod: 'p-1' };
+    const labels = {
+      zone: 'b',
+      tenant: id,
+      request_id: 'r',
+      user_id: 'u',
+      gen_ai_prompt: 'p',
+      note: text,
+      k8s_pod_name: 'p-1',
+    };
     judge(governor, 'app_total', labels, 'counter');
     expect(counts(governor).sort()).toEqual([
       'aggregate aggregated : 1',
-      'alias renamed pod: 1',
+      'alias renamed k8s_pod_name: 1',
       'budget folded zone: 1',
       'content removed gen_ai_prompt: 1',
       'content_in_value removed note: 1',

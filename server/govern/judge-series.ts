@@ -66,7 +66,7 @@ export class SeriesJudge {
     this.budgets = budgets;
     this.decisions = decisions;
     this.fields = fields;
-    this.aliases = new AliasResolver(policy.aliases);
+    this.aliases = new AliasResolver(policy.aliases, policy.aliasedPrefixes);
     this.fleetLabels = new Set(policy.fleetLabels);
   }
 

@@ -9,6 +9,9 @@ import type { AliasPolicy, LabelPolicy, Policy } from './policy.ts';
 import { type SniffedKind, sniffValue } from './sniff.ts';
 import { isTelemetryId } from './telemetry-ids.ts';
 
+/** A log line is never about something of another kind, so every alias applies. */
+const EVERY_NAME: readonly string[] = [''];
+
 /** What becomes of a stream's labels, and of the metadata that its record brought. */
 export interface StreamVerdict {
   readonly stream: Labels;
@@ -85,10 +88,10 @@ export class StreamJudge {
     this.decisions = decisions;
     this.fields = fields;
     this.requestRules = new Set(policy.requestRules);
-    this.aliases = new AliasResolver(streamAliases(policy));
+    this.aliases = new AliasResolver(streamAliases(policy), EVERY_NAME);
     this.raised = new Set(policy.streamLabels);
     const reaching = recordAliases(policy);
-    this.recordAliases = new AliasResolver(reaching);
+    this.recordAliases = new AliasResolver(reaching, EVERY_NAME);
     this.raisable = new Set([
       ...policy.streamLabels,
       ...reaching.flatMap(({ originals }) => originals.map(({ name }) => name)),

@@ -95,6 +95,11 @@ export interface Policy {
   readonly labels: Readonly<Record<string, LabelPolicy>>;
   readonly never: readonly NeverPolicy[];
   readonly aliases: readonly AliasPolicy[];
+  /**
+   * Beginnings of the names of metrics to which every alias applies. Elsewhere short words mean other things, and dashboards
+   * ask for them: a `pod` is no replica of a model, and a disk has a `model` too.
+   */
+  readonly aliasedPrefixes: readonly string[];
   readonly metrics: Readonly<Record<string, MetricPolicy>>;
   /** Beginnings of the contract's own metric names. */
   readonly contractPrefixes: readonly string[];

@@ -36,25 +36,54 @@ export class LabelIndex {
   /** The numbers of the label sets that satisfy every matcher, ascending. */
   select(matchers: readonly Matcher[]): number[] {
     const wanted: Selection[] = [];
-    const unwanted: Selection[] = [];
+    const open: Matcher[] = [];
     for (const matcher of matchers) {
-      const postings = this.labelsByName.get(matcher.name);
-      // A matcher that also holds for an absent label excludes those that have one of the other values.
-      if (matchesEmpty(matcher)) {
-        const excluded = postings?.select(matcher, false) ?? [];
-        if (excluded.length > 0) unwanted.push(selection(matcher, excluded));
+      // What needs tests of values waits: few candidates are cheaper to look at than all values of a label.
+      if (!matcher.values || matchesEmpty(matcher)) {
+        open.push(matcher);
         continue;
       }
-      const found = postings?.select(matcher, true) ?? [];
+      const found = this.labelsByName.get(matcher.name)?.select(matcher, true) ?? [];
       if (found.length === 0) return [];
       wanted.push(selection(matcher, found));
     }
     wanted.sort((a, b) => a.total - b.total);
-    if (wanted.length === 0) return this.all(unwanted);
-    let ids = union(wanted[0], this.sets.length);
-    for (let i = 1; i < wanted.length; i++) ids = this.filter(ids, wanted[i], true);
+    let ids = wanted.length > 0 ? union(wanted[0], this.sets.length) : undefined;
+    for (let i = 1; ids && i < wanted.length; i++) ids = this.filter(ids, wanted[i], true);
+    return this.test(ids, open);
+  }
+
+  /** Those of `ids` (or of all) that satisfy matchers whose values must be tested. */
+  private test(candidates: number[] | undefined, matchers: readonly Matcher[]): number[] {
+    let ids = candidates;
+    const wanted: Selection[] = [];
+    const unwanted: Selection[] = [];
+    for (const matcher of matchers) {
+      const postings = this.labelsByName.get(matcher.name);
+      if (ids && ids.length < (postings?.size ?? 0)) {
+        ids = this.testEach(ids, matcher);
+        continue;
+      }
+      // A matcher that also holds for an absent label excludes those that have one of the other values.
+      const isMatch = !matchesEmpty(matcher);
+      const found = postings?.select(matcher, isMatch) ?? [];
+      if (isMatch && found.length === 0) return [];
+      if (isMatch) wanted.push(selection(matcher, found));
+      else if (found.length > 0) unwanted.push(selection(matcher, found));
+    }
+    wanted.sort((a, b) => a.total - b.total);
+    if (!ids) {
+      const first = wanted.shift();
+      if (!first) return this.all(unwanted);
+      ids = union(first, this.sets.length);
+    }
+    for (const one of wanted) ids = this.filter(ids, one, true);
     for (const one of unwanted) ids = this.filter(ids, one, false);
     return ids;
+  }
+
+  private testEach(ids: readonly number[], { name, matches }: Matcher): number[] {
+    return ids.filter((id) => matches(labelValue(this.sets[id], name)));
   }
 
   /** Every label name, unsorted. */
@@ -85,8 +114,7 @@ export class LabelIndex {
       return ids.filter((id) => (marks[id] === 1) === isIn);
     }
     // Few candidates against long lists: the candidates' own values are looked at.
-    const { matcher } = one;
-    return ids.filter((id) => matcher.matches(labelValue(this.sets[id], matcher.name)));
+    return this.testEach(ids, one.matcher);
   }
 }
 

@@ -54,6 +54,11 @@ export class LabelPostings {
     return value;
   }
 
+  /** How many values there are. */
+  get size(): number {
+    return this.all.length;
+  }
+
   values(): Iterable<string> {
     return this.byValue.keys();
   }

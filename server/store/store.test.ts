@@ -135,6 +135,31 @@ describe('samples', () => {
   });
 });
 
+describe('deleted series', () => {
+  it('lose samples, histograms and exemplars of the time, and get new ones', async () => {
+    const [a, b] = [series({ __name__: 'm', host: 'a' }), series({ __name__: 'm', host: 'b' })];
+    const { buffer } = store.writer;
+    for (const id of [a, b]) {
+      for (let ms = 0; ms < 5; ms++) buffer.pushSample(id, ms, 1);
+      buffer.pushHistogram(id, 10, histogram);
+      buffer.pushExemplar(id, { labels: ['trace_id', 'x'], value: 1, timestampMs: 3 });
+    }
+    await store.writer.commit();
+    const readers = store.readers();
+    const times = async () => {
+      const found = await readers.metrics.select({ matchers: all('m'), startMs: 0, endMs: 100 });
+      return Object.fromEntries(found.map(({ labels, timestamps }) => [labels[3], [...timestamps]]));
+    };
+    await store.deleteSeries([[createMatcher('host', '=', 'a')], [createMatcher('host', '=', 'none')]], 2, 20);
+    expect(await times()).toEqual({ a: [0, 1], b: [0, 1, 2, 3, 4, 10] });
+    store.writer.buffer.pushSample(a, 3, 2);
+    await store.writer.commit();
+    expect((await times()).a).toEqual([0, 1, 3]);
+    const exemplars = await readers.metrics.exemplars({ matchers: all('m'), startMs: 0, endMs: 100 });
+    expect(exemplars.map(({ labels }) => labels[3])).toEqual(['b']);
+  });
+});
+
 describe('histograms', () => {
   it('survive their encoding', () => {
     expect(decodeHistogram(encodeHistogram(histogram))).toEqual(histogram);

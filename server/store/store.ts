@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import type { Labels, MetricType, NativeHistogram } from '../model/index.ts';
+import { type DuckDBConnection, DuckDBInstance, LIST, listValue, UINTEGER } from '@duckdb/node-api';
+import type { Labels, Matcher, MetricType, NativeHistogram } from '../model/index.ts';
 import {
   compactAggregateState,
   readAggregateHistograms,
@@ -81,6 +81,13 @@ export interface Store {
   storedSeries(): Promise<Labels[]>;
   /** Name and type of every metric whose metadata is stored. */
   storedMetadata(): Promise<{ metric: string; type: MetricType }[]>;
+  /**
+   * Deletes what series that match any of the sets have in a time range, both ends inclusive, as of now: samples,
+   * histograms and exemplars. Readers miss it at once; its space is given back in the background.
+   */
+  deleteSeries(matcherSets: readonly (readonly Matcher[])[], startMs: number, endMs: number): Promise<void>;
+  /** Whether what was deleted still takes space. */
+  hasTombstones(): boolean;
   /** Bytes of the data directory. */
   diskBytes(): number;
   /** Commits what waits and closes the files. */
@@ -140,6 +147,18 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     lastHistograms: (sinceMs) => readLastHistograms(source, sinceMs),
     storedSeries: () => readLabelSets(source, 'series', 0),
     storedMetadata: () => readMetadataTypes(source),
+    async deleteSeries(matcherSets, startMs, endMs) {
+      // The query workers have indexes of their own; one for a deletion now and then isn't kept.
+      const index = new LabelIndex();
+      for (const labels of await readLabelSets(source, 'series', 0)) index.add(labels);
+      const ids = Uint32Array.from(new Set(matcherSets.flatMap((set) => [...index.select(set)]))).sort();
+      if (ids.length === 0) return;
+      await writer.exclusively(async (tables) => {
+        await deleteRows(tables, ids, startMs, endMs);
+        await samples.deleteSamples(ids, startMs, endMs);
+      });
+    },
+    hasTombstones: () => samples.catalog.tombstones.length > 0,
     diskBytes: () => directoryBytes(options.directory),
     async close() {
       await writer.close();
@@ -152,6 +171,20 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       instance.closeSync();
     },
   };
+}
+
+/** Deletes the series' rows in a time range, both ends inclusive, in milliseconds. */
+async function deleteRows(
+  connection: DuckDBConnection,
+  ids: Uint32Array,
+  startMs: number,
+  endMs: number,
+): Promise<void> {
+  const [from, to] = [Math.max(Number.MIN_SAFE_INTEGER, startMs), Math.min(Number.MAX_SAFE_INTEGER, endMs)];
+  for (const table of ['histograms', 'exemplars']) {
+    const statement = `DELETE FROM ${table} WHERE ts BETWEEN ${from} AND ${to} AND series IN (SELECT unnest($1))`;
+    await connection.run(statement, [listValue([...ids])], [LIST(UINTEGER)]);
+  }
 }
 
 /** The last commit of which the tables know; only that one is worth keeping. */

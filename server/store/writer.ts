@@ -68,6 +68,7 @@ export class Writer {
   private open = new WriteBuffer();
   private spare: WriteBuffer | undefined = new WriteBuffer();
   private waiters: Waiter[] = [];
+  private readonly tasks: (() => Promise<void>)[] = [];
   private running: Promise<void> | undefined;
   private closed = false;
   /** Rows of aggregation's state that were appended since it was compacted. */
@@ -114,6 +115,14 @@ export class Writer {
     });
   }
 
+  /** Runs a task between two commits, so that nothing is written meanwhile; resolves with the task. */
+  exclusively<T>(task: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.tasks.push(() => task(this.connection).then(resolve, reject));
+      this.running ??= this.run();
+    });
+  }
+
   /** Commits what waits and refuses what comes later. */
   async close(): Promise<void> {
     await this.commit();
@@ -124,7 +133,9 @@ export class Writer {
 
   private async run(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, this.limits.groupDelayMs));
-    while (this.waiters.length > 0) {
+    while (this.waiters.length > 0 || this.tasks.length > 0) {
+      for (const task of this.tasks.splice(0)) await task();
+      if (this.waiters.length === 0) continue;
       const waiters = this.waiters;
       this.waiters = [];
       try {
