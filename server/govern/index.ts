@@ -14,4 +14,12 @@ export { createGovernor, type Governor } from './governor.ts';
 export { FLEET_PREFIX, type FleetTarget, type SeriesVerdict } from './judge-series.ts';
 export type { KnownStreams } from './judge-stream.ts';
 export type { GovernLimits, LabelClass, LabelPolicy, MetricPolicy, Policy } from './policy.ts';
+export {
+  compileRelabel,
+  RELABEL_ACTIONS,
+  type RelabelAction,
+  type RelabelConfig,
+  type RelabelRule,
+  relabel,
+} from './relabel.ts';
 export type { AggregationRule } from './rule.ts';

@@ -4,4 +4,5 @@
 export { LogIngest } from './log-ingest.ts';
 export { type IngestOutcome, MetricIngest, type WriteV2Outcome } from './metric-ingest.ts';
 export { type OtlpEncoding, type OtlpSignal, type OtlpWays, takeOtlp } from './otlp-ingest.ts';
+export { ScrapeIngest, type ScrapeRoute } from './scrape-ingest.ts';
 export { TraceIngest } from './trace-ingest.ts';
