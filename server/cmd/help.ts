@@ -1,14 +1,18 @@
 import { SIMULATE_HELP } from '../simulate/index.ts';
 import { VERSION } from './version.ts';
 
-const SERVE_HELP = `barograph serve [--config FILE] [--data DIR] [--host HOST] [--port PORT]
+const SERVE_HELP = `barograph serve [--config FILE] [--scrape-config FILE] [--data DIR] [--host HOST] [--port PORT]
                   [--otlp-http-port PORT] [--otlp-grpc-port PORT] [--log-level LEVEL]
       Receives Prometheus remote write on /api/v1/write, Loki push on /loki/api/v1/push and OTLP on
       /v1/{metrics,logs,traces}, and answers as Prometheus, Loki and Tempo do, all on one port (7070 on
       127.0.0.1), where the pane is too. OTLP comes in on 4318 (HTTP) and 4317 (gRPC) as well. Port 0 takes a
       free one; with --port 0 the other two do so too where nothing else is said.
+      It scrapes what scrape.scrape_configs of the configuration name, or a prometheus.yml: of --scrape-config FILE
+      global and scrape_configs are taken.
 
       Send from a Prometheus:      remote_write: [{url: http://127.0.0.1:7070/api/v1/write}]
+      Scrape as your Prometheus does:
+                                   barograph serve --scrape-config /etc/prometheus/prometheus.yml
       Send from an OpenTelemetry SDK:
                                    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318
       Ask with promtool:           promtool query instant http://127.0.0.1:7070 'up'

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
+import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { parse } from 'yaml';
-import { parseConfig } from '../config/index.ts';
+import { type Config, parseConfig, readYaml, takePrometheusFile, type YamlSource } from '../config/index.ts';
 import { BarographError, parseDurationMs } from '../model/index.ts';
 import { serve } from './serve.ts';
 import { VERSION } from './version.ts';
@@ -14,6 +14,7 @@ const PORTS = {
 const SERVE_FLAGS = {
   ...PORTS,
   config: { type: 'string' },
+  'scrape-config': { type: 'string' },
   data: { type: 'string' },
   host: { type: 'string' },
   'log-level': { type: 'string' },
@@ -65,13 +66,52 @@ async function main(argv: readonly string[]): Promise<number> {
 
 async function serveCommand(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({ args: [...args], options: SERVE_FLAGS });
-  const file = values.config === undefined ? {} : ((parse(fs.readFileSync(values.config, 'utf8')) ?? {}) as object);
-  const config = parseConfig(withFlags(file as Record<string, unknown>, values));
-  const running = await serve(config);
+  const running = await serve(readConfig(values));
   console.log(`OTLP over HTTP at ${running.otlpHttpUrl}, over gRPC at ${running.otlpGrpcAddress}`);
   console.log(`Barograph is ready at ${running.url}`);
   await untilStopped();
   await running.close();
+}
+
+/** The configuration of the files and flags; flags win, and errors say the line of the file that they are about. */
+function readConfig(flags: Readonly<Record<string, string | undefined>>): Config {
+  const source = flags.config === undefined ? undefined : readFile(flags.config);
+  const prometheus = flags['scrape-config'] === undefined ? undefined : readFile(flags['scrape-config']);
+  const input = withFlags((source?.value ?? {}) as Record<string, unknown>, flags);
+  if (source) input.scrape = within(source.file, input.scrape);
+  if (prometheus) {
+    const { scrape, ignored } = takePrometheusFile(prometheus);
+    input.scrape = within(prometheus.file, scrape);
+    if (ignored.length > 0)
+      console.log(`Of ${prometheus.file} only scraping is taken; ignored are ${ignored.join(', ')}`);
+  }
+  return parseConfig(input, ([first, ...rest]) => {
+    if (first === 'scrape' && prometheus) return `${prometheus.file}:${prometheus.lineOf(rest)}`;
+    const isFlag = [first, ...rest].some((key) => flags[String(key).replaceAll('_', '-')] !== undefined);
+    return source && !isFlag ? `${source.file}:${source.lineOf([first, ...rest])}` : undefined;
+  });
+}
+
+function readFile(file: string): YamlSource {
+  try {
+    return readYaml(fs.readFileSync(file, 'utf8'), file);
+  } catch (cause) {
+    if (cause instanceof BarographError) throw cause;
+    throw new BarographError({
+      code: 'bad_config',
+      status: 500,
+      where: file,
+      got: `a file that can't be read (${(cause as { code?: string }).code ?? 'unknown'})`,
+      cause,
+    });
+  }
+}
+
+/** Paths in the scraping part are relative to the file's folder, unless it names one. */
+function within(file: string, scrape: unknown): unknown {
+  if (typeof scrape !== 'object' || scrape === null) return scrape ?? undefined;
+  const { directory = '.' } = scrape as { directory?: unknown };
+  return { ...scrape, directory: path.resolve(path.dirname(file), String(directory)) };
 }
 
 async function demoCommand(args: readonly string[]): Promise<void> {
@@ -113,7 +153,10 @@ function untilStopped(): Promise<void> {
 }
 
 /** Flags win over the file. */
-function withFlags(file: Record<string, unknown>, flags: Readonly<Record<string, string | undefined>>): object {
+function withFlags(
+  file: Record<string, unknown>,
+  flags: Readonly<Record<string, string | undefined>>,
+): Record<string, unknown> {
   const server = { ...(file.server as object | undefined) } as Record<string, unknown>;
   if (flags.host !== undefined) server.host = flags.host;
   if (flags.port !== undefined) server.port = Number(flags.port);

@@ -4,9 +4,10 @@ import type { FastifyInstance } from 'fastify';
 import { BodyBudget, createHttpServer, createOtlpHttpServer, startOtlpGrpc } from '../api/index.ts';
 import { type Config, withoutSecrets } from '../config/index.ts';
 import { createGovernor } from '../govern/index.ts';
-import { LogIngest, MetricIngest, TraceIngest } from '../ingest/index.ts';
+import { LogIngest, MetricIngest, ScrapeIngest, TraceIngest } from '../ingest/index.ts';
 import { BarographError } from '../model/index.ts';
 import { startQueryPool } from '../query/index.ts';
+import { declareScrapeMetrics, Scraper } from '../scrape/index.ts';
 import { openStore } from '../store/index.ts';
 import { createLogger, OwnMetrics } from '../telemetry/index.ts';
 import { VERSION } from './version.ts';
@@ -43,6 +44,8 @@ export async function serve(config: Config): Promise<Running> {
     timeoutMs: config.query.timeout_ms,
   });
   const own = ownMetrics({ store, governor, metrics, queries });
+  const scraper = new Scraper({ config: config.scrape, ingest: new ScrapeIngest(metrics), log, version: VERSION });
+  declareScrapeMetrics(own.registry, scraper);
   const logs = new LogIngest(store, governor);
   const otlp = { store, ways: { metrics, logs, traces: new TraceIngest(store, governor) }, count: own.countRequest };
   const { host, token, max_body_bytes: maxBodyBytes } = config.server;
@@ -70,6 +73,7 @@ export async function serve(config: Config): Promise<Running> {
   const otlpHttpUrl = await listen(otlpHttp, host, config.server.otlp_http_port, 'server.otlp_http_port');
   const grpc = await startOtlpGrpc(otlp, { host, port: config.server.otlp_grpc_port, token });
   const otlpGrpcAddress = `${host.includes(':') ? `[${host}]` : host}:${grpc.port}`;
+  scraper.start();
   log.info(
     {
       url,
@@ -88,7 +92,7 @@ export async function serve(config: Config): Promise<Running> {
     otlpGrpcAddress,
     close() {
       closing ??= (async () => {
-        await Promise.all([app.close(), otlpHttp.close(), grpc.close()]);
+        await Promise.all([app.close(), otlpHttp.close(), grpc.close(), scraper.close()]);
         await queries.close();
         await store.close();
         log.info('stopped');

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { BarographError } from '../model/index.ts';
+import { scrapeSchema } from '../scrape/index.ts';
 
 /** Everything that can be set, with its default. Each room owns its part. */
 export const configSchema = z.strictObject({
@@ -42,6 +43,8 @@ export const configSchema = z.strictObject({
       timeout_ms: z.int().min(1).max(86_400_000).default(120_000),
     })
     .prefault({}),
+  /** What is scraped: `global` and `scrape_configs` as in a Prometheus configuration. */
+  scrape: scrapeSchema.prefault({}),
   log_level: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('info'),
 });
 
@@ -49,26 +52,31 @@ export const configSchema = z.strictObject({
 export type Config = z.infer<typeof configSchema>;
 
 /** The configuration with its secrets replaced, for everyone who may read the API. */
-export function withoutSecrets(config: Config): Config {
+export function withoutSecrets(config: Config): Readonly<Record<string, unknown>> {
   const { token } = config.server;
-  return { ...config, server: { ...config.server, token: token === undefined ? undefined : '<secret>' } };
+  const server = { ...config.server, token: token === undefined ? undefined : '<secret>' };
+  return { ...config, server, scrape: config.scrape.shown };
 }
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
 
 /**
  * Completes and checks a configuration.
+ * @param placeOf says where a key was written, such as `barograph.yaml:12`; `undefined` where it is in no file
  * @throws BarographError `bad_config` naming the key.
  */
-export function parseConfig(input: unknown): Config {
+export function parseConfig(
+  input: unknown,
+  placeOf: (path: readonly PropertyKey[]) => string | undefined = () => undefined,
+): Config {
   const result = configSchema.safeParse(input);
   if (!result.success) {
     const issue = result.error.issues[0];
-    const unknown = issue.code === 'unrecognized_keys' ? `.${issue.keys[0]}` : '';
+    const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]] : issue.path;
     throw new BarographError({
       code: 'bad_config',
       status: 500,
-      where: `configuration › ${issue.path.join('.')}${unknown}`,
+      where: `${placeOf(path) ?? 'configuration'} › ${path.join('.')}`,
       got: issue.message,
       fix: 'docs/reference/configuration.md lists every key',
     });
