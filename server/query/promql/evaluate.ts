@@ -134,7 +134,7 @@ export class Evaluator {
     const k = streamedK(expr, param, steps.count);
     if (k === undefined) return undefined;
     checkParameter(expr, param as Float64Array, this.context);
-    const top = new StreamedTop(expr, k, steps.count, this.context);
+    const top = new StreamedTop(expr, k, this.streamedSamples(input).length, steps.count, this.context);
     this.stream(input, (labels, dropName, column) => top.add(labels, dropName, column));
     return top.finish();
   }
@@ -142,10 +142,14 @@ export class Evaluator {
   /** Whether a node gives series of floats straight from samples, for nobody else. */
   private canStream(node: PlanNode): boolean {
     if (node.uses > 1 || node.kind === 'once' || !this.context.delayedNameRemoval) return false;
-    if (node.expr.kind === 'selector') return !this.samplesOf(node).some(({ histograms }) => histograms);
-    if (node.expr.kind !== 'call' || node.expr.name === 'absent_over_time') return false;
-    const range = node.inputs.find((input) => input.kind === 'evaluate' && input.expr.kind === 'matrix');
-    return range !== undefined && !this.samplesOf(range).some(({ histograms }) => histograms);
+    if (node.expr.kind === 'call' && node.expr.name === 'absent_over_time') return false;
+    if (node.expr.kind !== 'selector' && matrixOf(node) === undefined) return false;
+    return !this.streamedSamples(node).some(({ histograms }) => histograms);
+  }
+
+  /** What a node that can be streamed reads. */
+  private streamedSamples(node: PlanNode): readonly SeriesSamples[] {
+    return this.samplesOf(node.expr.kind === 'selector' ? node : (matrixOf(node) as PlanNode));
   }
 
   /** Gives the series of a node that can be streamed to a sink, each in the same column. */
@@ -258,6 +262,12 @@ export class Evaluator {
     const { root } = this.plan;
     return matrixInput(root, this.rangeSamples(root), this.context);
   }
+}
+
+/** The range selector that a call looks at. */
+function matrixOf({ expr, inputs }: PlanNode): PlanNode | undefined {
+  if (expr.kind !== 'call') return undefined;
+  return inputs.find((input) => input.kind === 'evaluate' && input.expr.kind === 'matrix');
 }
 
 function isRangeInput({ kind, expr }: PlanNode): boolean {

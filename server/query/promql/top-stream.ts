@@ -44,8 +44,12 @@ export class StreamedTop {
   private readonly steps: number;
   private readonly context: EvaluationContext;
   private readonly index: GroupIndex<Heaps>;
+  private readonly maxGroups: number;
+  private groups = 0;
 
-  constructor(expr: Aggregate, k: number, steps: number, context: EvaluationContext) {
+  /** @param series How many series there will be at most: heaps must not take more room than these would. */
+  constructor(expr: Aggregate, k: number, series: number, steps: number, context: EvaluationContext) {
+    this.maxGroups = Math.max(1, Math.floor(series / k));
     this.sign = expr.op === 'topk' ? 1 : -1;
     this.k = k;
     this.steps = steps;
@@ -54,7 +58,7 @@ export class StreamedTop {
   }
 
   private newGroup(): Heaps {
-    const places = this.k * this.steps;
+    const places = ++this.groups > this.maxGroups ? 0 : this.k * this.steps;
     this.context.charge(places * 2);
     return {
       members: [],
@@ -67,6 +71,7 @@ export class StreamedTop {
   /** Offers a series; its column isn't kept. */
   add(labels: Labels, dropName: boolean, { values, has }: Column): void {
     const heaps = this.index.of(labels);
+    if (this.groups > this.maxGroups) return;
     const { sizes, scores } = heaps;
     const { k, sign } = this;
     const number = heaps.members.length;
@@ -85,11 +90,15 @@ export class StreamedTop {
     if (isMember) heaps.members.push({ labels, dropName });
   }
 
-  /** The series that are kept at some step; those of an instant query the best first. */
-  finish(): VectorSeries[] {
+  /**
+   * The series that are kept at some step; those of an instant query the best first. `undefined` where there are too
+   * many groups for heaps.
+   */
+  finish(): VectorSeries[] | undefined {
     const out: VectorSeries[] = [];
     const { k, sign, steps } = this;
-    this.context.release(this.index.groups.length * k * steps * 2);
+    this.context.release(Math.min(this.groups, this.maxGroups) * k * steps * 2);
+    if (this.groups > this.maxGroups) return undefined;
     for (const { members, sizes, scores, numbers } of this.index.groups) {
       const kept = new Map<number, VectorSeries>();
       for (let step = 0; step < steps; step++) {
