@@ -279,12 +279,20 @@ function difference(theirs: Outcome, ours: Outcome): string | undefined {
       }
     }
   }
+  // The API of Prometheus shows ten notes at most.
   if (!NOTES || theirs.notes.size >= 10) return undefined;
-  const notes = (some: ReadonlySet<string>, others: ReadonlySet<string>) => [...some].filter((one) => !others.has(one));
-  const [more, less] = [notes(theirs.notes, ours.notes), notes(ours.notes, theirs.notes)];
-  return more.length + less.length === 0
-    ? undefined
-    : `notes: only theirs ${more.join('; ')}, only ours ${less.join('; ')}`;
+  const [a, b] = [plainNotes(theirs.notes), plainNotes(ours.notes)];
+  const [more, less] = [[...a].filter((note) => !b.has(note)), [...b].filter((note) => !a.has(note))];
+  return more.length + less.length === 0 ? undefined : `only theirs: ${more.join('; ')}, only ours: ${less.join('; ')}`;
+}
+
+/** Remarks that Prometheus makes since 3.5, or that are ours alone. */
+const LATER_NOTES = /is experimental|has NaN observations|conflicting counter resets|were reconciled/;
+
+/** Notes in the words of 3.5: versions differ in whether they name the metric. */
+function plainNotes(notes: ReadonlySet<string>): Set<string> {
+  const kept = [...notes].filter((note) => !LATER_NOTES.test(note));
+  return new Set(kept.map((note) => note.replace(/ for metric name "[^"]*"/, '')));
 }
 
 function describe(outcome: Outcome): string {
