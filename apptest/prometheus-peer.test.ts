@@ -1,9 +1,8 @@
 import fs from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { labelsFromRecord } from '../server/model/index.ts';
-import { encodeWriteRequest, snappyCompress } from '../server/wire/index.ts';
 import { findPrometheus, type PeerPrometheus, startPrometheus } from './peer-prometheus.ts';
 import { type Program, startProgram, temporaryDirectory } from './program.ts';
+import { type TestSeries, writeSeries } from './prometheus-samples.ts';
 
 /*
  * The same requests, good and bad, to the program and to a real Prometheus that hold the same samples: status, type and
@@ -21,40 +20,25 @@ let ours: Program | undefined;
 let theirs: PeerPrometheus | undefined;
 
 /** Counters, a gauge with a gap, a classic histogram, and a name that needs quotes. */
-function body(): Uint8Array {
-  const series: Record<string, string>[] = [];
-  const value: ((step: number) => number | undefined)[] = [];
-  const add = (labels: Record<string, string>, at: (step: number) => number | undefined): void => {
-    series.push(labels);
-    value.push(at);
+function series(): TestSeries[] {
+  const out: TestSeries[] = [];
+  const add = (labels: Record<string, string>, at: TestSeries['at']): void => {
+    // Governance names the deployment after the job where nothing else does.
+    out.push({ labels: { deployment: 'web', job: 'web', ...labels }, at });
   };
   for (const instance of ['a:1', 'b:1', 'c:2']) {
     for (const code of ['200', '500']) {
       const rate = instance.charCodeAt(0) - 90 + Number(code[0]);
-      add({ __name__: 'http_requests_total', deployment: 'web', job: 'web', instance, code }, (step) => step * rate);
+      add({ __name__: 'http_requests_total', instance, code }, (step) => step * rate);
     }
-    add({ __name__: 'queue_length', deployment: 'web', job: 'web', instance }, (step) =>
-      step % 10 < 3 ? undefined : Math.sin(step) * 10,
-    );
+    add({ __name__: 'queue_length', instance }, (step) => (step % 10 < 3 ? undefined : Math.sin(step) * 10));
     for (const le of ['0.1', '1', '+Inf']) {
       const part = le === '+Inf' ? 10 : Number(le) * 8;
-      add({ __name__: 'latency_seconds_bucket', deployment: 'web', job: 'web', instance, le }, (step) => step * part);
+      add({ __name__: 'latency_seconds_bucket', instance, le }, (step) => step * part);
     }
   }
-  add({ __name__: 'dotted.name', deployment: 'web', job: 'web', instance: 'a:1' }, (step) => step);
-  const samples: { series: number; ms: number; value: number }[] = [];
-  for (let step = 0; step < STEPS; step++) {
-    value.forEach((at, s) => {
-      const v = at(step);
-      if (v !== undefined) samples.push({ series: s, ms: START + step * STEP_MS, value: v });
-    });
-  }
-  return encodeWriteRequest({
-    series: series.map(labelsFromRecord),
-    sampleSeries: Uint32Array.from(samples, (s) => s.series),
-    sampleTimestampMs: Float64Array.from(samples, (s) => s.ms),
-    sampleValue: Float64Array.from(samples, (s) => s.value),
-  });
+  add({ __name__: 'dotted.name', instance: 'a:1' }, (step) => step);
+  return out;
 }
 
 beforeAll(async () => {
@@ -67,12 +51,7 @@ beforeAll(async () => {
   directory = temporaryDirectory();
   ours = await startProgram(directory);
   for (const { url } of [ours, theirs]) {
-    const response = await fetch(`${url}/api/v1/write`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy' },
-      body: Buffer.from(snappyCompress(body())),
-    });
-    expect(response.status).toBe(204);
+    expect(await writeSeries(url, series(), { startMs: START, stepMs: STEP_MS, count: STEPS })).toBe(204);
   }
 });
 
