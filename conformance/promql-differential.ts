@@ -222,7 +222,7 @@ const EXPLAINED: readonly { readonly query: RegExp; readonly only?: RegExp; read
   },
   {
     query: /histogram_(count|sum|avg)\(.*[!=]=/,
-    only: /only in|undefined/,
+    only: /only in|undefined|ours null/,
     why: 'Prometheus 3.5 reads only counts and sums under histogram_count, also where whole histograms are compared',
   },
   {
