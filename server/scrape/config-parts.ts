@@ -7,7 +7,7 @@ export const durationMs = z.string().transform((text, context) => {
   try {
     return parseDurationMs(text);
   } catch (error) {
-    context.addIssue({ code: 'custom', message: (error as Error).message });
+    context.addIssue((error as Error).message);
     return z.NEVER;
   }
 });
@@ -19,10 +19,7 @@ const SIZE_UNITS = 'KMGTPE';
 export const sizeBytes = z.union([z.int().min(0), z.string()]).transform((size, context) => {
   const match = SIZE.exec(String(size));
   if (!match) {
-    context.addIssue({
-      code: 'custom',
-      message: 'expected a size such as 10MB (units B, KB, MB, GB; KiB and KB are equal)',
-    });
+    context.addIssue('expected a size such as 10MB (units B, KB, MB, GB; KiB and KB are equal)');
     return z.NEVER;
   }
   return Math.round(Number(match[1]) * 1024 ** (match[2] === undefined ? 0 : SIZE_UNITS.indexOf(match[2]) + 1));
@@ -113,10 +110,7 @@ export function checkHttp(http: HttpConfig, context: z.RefinementCtx): void {
     (way) => way !== undefined,
   );
   if (ways.length <= 1) return;
-  context.addIssue({
-    code: 'custom',
-    message: 'has more than one of basic_auth, authorization, bearer_token and bearer_token_file',
-  });
+  context.addIssue('has more than one of basic_auth, authorization, bearer_token and bearer_token_file');
 }
 
 /** One rule of `relabel_configs`, checked and compiled. */
@@ -139,7 +133,7 @@ export const relabelRule = z
     try {
       return compileRelabel(config, 'rule');
     } catch (error) {
-      context.addIssue({ code: 'custom', message: (error as Error).message });
+      context.addIssue((error as Error).message);
       return z.NEVER;
     }
   });

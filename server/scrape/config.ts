@@ -32,6 +32,9 @@ const DEFAULT_DROPPED_TARGETS = 1000;
 const DEFAULT_INTERVAL_MS = 60_000;
 const DEFAULT_TIMEOUT_MS = 10_000;
 
+/** What zod calls a problem that isn't one of its own. */
+const CUSTOM = 'custom';
+
 const protocols = z
   .array(z.enum(SCRAPE_PROTOCOLS as [ScrapeProtocol, ...ScrapeProtocol[]]))
   .min(1)
@@ -186,7 +189,7 @@ export const scrapeSchema = z.unknown().transform((written, context): ScrapeConf
     for (const issue of result.error.issues) {
       const isUnknown = issue.code === 'unrecognized_keys';
       const path = isUnknown ? [...issue.path, issue.keys[0]] : [...issue.path];
-      context.addIssue({ code: 'custom', path, message: isUnknown ? 'an unknown key' : issue.message });
+      context.addIssue({ code: CUSTOM, path, message: isUnknown ? 'an unknown key' : issue.message });
     }
     return z.NEVER;
   }
@@ -194,7 +197,7 @@ export const scrapeSchema = z.unknown().transform((written, context): ScrapeConf
   const names = new Set<string>();
   const jobs = scrape_configs.map((job, i) => {
     const fail = (key: string, message: string): void => {
-      context.addIssue({ code: 'custom', message, path: ['scrape_configs', i, key] });
+      context.addIssue({ code: CUSTOM, message, path: ['scrape_configs', i, key] });
     };
     if (names.has(job.job_name)) fail('job_name', `is there twice: ${JSON.stringify(job.job_name)}`);
     names.add(job.job_name);

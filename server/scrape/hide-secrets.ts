@@ -17,15 +17,17 @@ export function shownLabels(labels: Labels): Record<string, string> {
   return record;
 }
 
-/** A URL for users to see: without a user's password, and with the values of parameters that are named like secrets hidden. */
+const PASSWORD = /^([a-z]+:\/\/[^:@/?#]*):[^@/?#]*@/i;
+const PARAMETER = /([?&])([^=&#]+)=([^&#]*)/g;
+
+/**
+ * A URL for users to see: without a user's password, and with the values of parameters that are named like secrets
+ * hidden. The rest stays as it was written, a default port included.
+ */
 export function hideSecrets(url: string): string {
-  const shown = URL.parse(url);
-  if (!shown) return HIDDEN;
-  if (shown.password !== '') shown.password = 'xxxxx';
-  for (const name of new Set(shown.searchParams.keys())) {
-    if (SECRET_NAME.test(name)) shown.searchParams.set(name, HIDDEN);
-  }
-  return shown.href;
+  return url
+    .replace(PASSWORD, '$1:xxxxx@')
+    .replace(PARAMETER, (all, before, name) => (SECRET_NAME.test(name) ? `${before}${name}=${HIDDEN}` : all));
 }
 
 /** A copy of the scraping configuration as it was written, with `<secret>` in the place of secrets. */

@@ -110,7 +110,7 @@ export class JobPool {
 
   activeTargets(): ActiveTarget[] {
     return [...this.#loops.values()].map(({ target, status }) => {
-      const scrapeUrl = hideSecrets(target.url.href);
+      const scrapeUrl = hideSecrets(target.address);
       const discoveredLabels = shownLabels(target.discoveredLabels);
       return {
         discoveredLabels,

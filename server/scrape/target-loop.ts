@@ -270,7 +270,7 @@ export class TargetLoop {
   /** Says once that a target went down, and once that it is back. */
   #logChange(was: TargetHealth, outcome: TakenScrape | ScrapeFailure): void {
     const { log } = this.#parts;
-    const about = { job: this.#job.name, target: hideSecrets(this.target.url.href) };
+    const about = { job: this.#job.name, target: hideSecrets(this.target.address) };
     if (outcome.kind === 'failure' && was !== 'down') {
       log.warn({ ...about, reason: outcome.reason, error: outcome.message }, 'a target can not be scraped');
     } else if (outcome.kind === 'taken' && was === 'down') log.info(about, 'a target can be scraped again');

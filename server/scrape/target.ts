@@ -6,8 +6,10 @@ import type { TargetGroup } from './config-parts.ts';
 
 /** A target as discovery and the job's rules make it. */
 export interface Target {
-  /** What is asked, with its query; for users to see it goes through `hideSecrets`. */
+  /** What is asked, with its query. */
   readonly url: URL;
+  /** The same as text, with the port even where it is the scheme's own; for users to see it goes through `hideSecrets`. */
+  readonly address: string;
   /** The labels that its series get, with `job` and `instance`. */
   readonly labels: Labels;
   /** What was known before relabelling, `__meta_…` included. */
@@ -62,8 +64,12 @@ export function makeTarget(job: ScrapeJob, { address, labels }: DiscoveredAddres
   if (!url) return { kind: 'invalid', discoveredLabels, reason: 'the address is not one of a host and a port' };
   const { intervalMs, timeoutMs } = timing as { intervalMs: number; timeoutMs: number };
   const own = publicLabels(known);
-  const key = [url.href, intervalMs, timeoutMs, ...own].join('\u0000');
-  return { kind: 'target', target: { url, labels: own, discoveredLabels, intervalMs, timeoutMs, key } };
+  const shown = `${known.__scheme__}://${known.__address__}${url.pathname}${url.search}`;
+  const key = [shown, intervalMs, timeoutMs, ...own].join('\u0000');
+  return {
+    kind: 'target',
+    target: { url, address: shown, labels: own, discoveredLabels, intervalMs, timeoutMs, key },
+  };
 }
 
 function reasonAgainst(labels: Readonly<Record<string, string>>): string | undefined {

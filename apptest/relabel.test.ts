@@ -1,0 +1,184 @@
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { labelsToRecord } from '../server/model/index.ts';
+import { scrapeSchema } from '../server/scrape/index.ts';
+import { makeTarget } from '../server/scrape/target.ts';
+import { findPrometheus } from './peers.ts';
+import { temporaryDirectory } from './program.ts';
+
+const JOBS = 400;
+
+const label = fc.constantFrom('a', 'b', 'c', 'job', 'instance', '__param_x', '__meta_zone', 'größe', 'with.dot', 'no');
+const value = fc.constantFrom('', 'x', 'foo', 'foo;bar', 'Straße', 'İΣ', 'a-1', '$1', '10.0.0.1:9100', 'ᾳﬁ', 'x\ny');
+const regex = fc.constantFrom(
+  '(.*)',
+  '(.+)',
+  'foo',
+  'f(o+)',
+  '(?P<first>[^;]*);?(?P<rest>.*)',
+  '(a|b)',
+  '.',
+  '(\\d+)\\.(\\d+).*',
+  'x?',
+  '__meta_(.*)',
+  '(?i)FOO',
+  '',
+);
+const template = fc.constantFrom(
+  '$1',
+  '${1}',
+  '$1x',
+  '${first}_${rest}',
+  'fixed',
+  '',
+  '$$1',
+  '$2$1',
+  'a$',
+  '${1',
+  'größe',
+);
+const target = fc.constantFrom('a', 'b', 'new', 'größe', 'with.dot', '__tmp', 'job', 'instance', '${1}_l', '$first');
+
+const rule = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record(
+      {
+        source_labels: fc.array(label, { maxLength: 3 }),
+        separator: fc.constantFrom(';', '/', ''),
+        regex,
+        target_label: target,
+        replacement: template,
+      },
+      { requiredKeys: ['target_label'] },
+    ),
+  },
+  fc.record({
+    source_labels: fc.array(label, { minLength: 1, maxLength: 2 }),
+    regex,
+    action: fc.constantFrom('keep', 'drop'),
+  }),
+  fc.record({
+    source_labels: fc.array(label, { maxLength: 2 }),
+    target_label: label,
+    action: fc.constantFrom('keepequal', 'dropequal'),
+  }),
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      source_labels: fc.array(label, { maxLength: 2 }),
+      target_label: label,
+      action: fc.constantFrom('lowercase', 'uppercase'),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      source_labels: fc.array(label, { maxLength: 2 }),
+      target_label: label,
+      modulus: fc.constantFrom(1, 7, 1000, 4294967291),
+      action: fc.constant('hashmod'),
+    }),
+  },
+  // Only names that stay apart: which of two wins depends on the order of a map of Go's, which is another one each time.
+  fc.record({
+    regex: fc.constantFrom('__meta_(.*)', '(a|b)', '(?P<n>[a-cö-ü].*)', 'nothing'),
+    replacement: fc.constantFrom('m_${1}', '$1$1', 'größe-$1'),
+    action: fc.constant('labelmap'),
+  }),
+  fc.record({ regex, action: fc.constant('labeldrop') }),
+  // What keeps the address, or hardly anything would be left to compare.
+  fc.record({ regex: fc.constant('__.*|a|b|größe'), action: fc.constant('labelkeep') }),
+);
+const job = fc.record({
+  labels: fc.dictionary(label, value, { maxKeys: 6 }),
+  rules: fc.array(rule, { maxLength: 5 }),
+});
+
+interface PrometheusTargets {
+  readonly activeTargets: { scrapePool: string; labels: Record<string, string>; scrapeUrl: string }[];
+  readonly droppedTargets: { scrapePool: string }[];
+}
+
+describe('a real Prometheus', () => {
+  it('makes the same targets by 400 random lists of rules', { timeout: 180_000 }, async (context) => {
+    const peer = await findPrometheus();
+    if ('missing' in peer) return context.skip(peer.missing);
+    const scrapeConfigs = fc.sample(job, { numRuns: JOBS, seed: 20_261_124 }).map(({ labels, rules }, i) => ({
+      job_name: `job-${i}`,
+      scrape_interval: '1d',
+      static_configs: [{ targets: [`127.0.0.1:${i + 1}`], labels }],
+      relabel_configs: rules,
+    }));
+    const folder = temporaryDirectory();
+    const port = 20_000 + Math.floor(Math.random() * 20_000);
+    // JSON is YAML.
+    fs.writeFileSync(path.join(folder, 'prometheus.yml'), JSON.stringify({ scrape_configs: scrapeConfigs }));
+    const prometheus = spawn(
+      path.join(peer.bin, 'prometheus'),
+      [
+        `--config.file=${folder}/prometheus.yml`,
+        `--storage.tsdb.path=${folder}/data`,
+        `--web.listen-address=127.0.0.1:${port}`,
+      ],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    let said = '';
+    prometheus.stderr.on('data', (data) => {
+      said += data;
+    });
+    try {
+      const theirs = await targetsOf(port, () => said);
+      const config = scrapeSchema.parse({ scrape_configs: scrapeConfigs });
+      const differences = config.jobs.flatMap((parsed, i) => {
+        const {
+          targets: [address],
+          labels,
+        } = scrapeConfigs[i].static_configs[0];
+        const verdict = makeTarget(parsed, { address, labels });
+        const ours =
+          verdict.kind === 'target'
+            ? { ...labelsToRecord(verdict.target.labels), url: verdict.target.address }
+            : verdict.kind;
+        const expected = theirs.get(parsed.name) ?? 'invalid';
+        return JSON.stringify(ours, Object.keys(Object(ours)).sort()) ===
+          JSON.stringify(expected, Object.keys(Object(expected)).sort())
+          ? []
+          : [{ job: scrapeConfigs[i], ours, theirs: expected }];
+      });
+      expect(differences.slice(0, 3)).toEqual([]);
+      const kinds = [...theirs.values()].map((found) => (typeof found === 'string' ? found : 'target'));
+      expect(kinds.filter((kind) => kind === 'target').length).toBeGreaterThan(JOBS / 3);
+      expect(kinds).toContain('dropped');
+    } finally {
+      prometheus.kill('SIGKILL');
+      fs.rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+/** What became of each job's target: its labels and URL, or `dropped`. */
+async function targetsOf(port: number, said: () => string): Promise<Map<string, Record<string, string> | 'dropped'>> {
+  for (let i = 0; i < 150; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const response = await fetch(`http://127.0.0.1:${port}/api/v1/targets`).catch(() => undefined);
+    if (!response?.ok) continue;
+    const { data } = (await response.json()) as { data: PrometheusTargets };
+    if (data.activeTargets.length === 0) continue;
+    // Pools are filled one after the other.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    const again = (await (await fetch(`http://127.0.0.1:${port}/api/v1/targets`)).json()) as {
+      data: PrometheusTargets;
+    };
+    if (again.data.activeTargets.length !== data.activeTargets.length) continue;
+    const found = new Map<string, Record<string, string> | 'dropped'>();
+    for (const { scrapePool, labels, scrapeUrl } of data.activeTargets)
+      found.set(scrapePool, { ...labels, url: scrapeUrl });
+    for (const { scrapePool } of data.droppedTargets) found.set(scrapePool, 'dropped');
+    return found;
+  }
+  throw new Error(`Prometheus has no targets:\n${said().slice(-2000)}`);
+}
