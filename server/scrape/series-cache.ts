@@ -14,7 +14,7 @@ export interface ScrapedSeries {
 }
 
 /** What an entry costs beside its key, bytes; for the bound on the memory of all targets. */
-const ENTRY_BYTES = 200;
+export const ENTRY_BYTES = 200;
 const FIRST_ENTRIES = 16;
 
 /**

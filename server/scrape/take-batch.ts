@@ -13,7 +13,7 @@ import type { ScrapeBatch } from '../wire/index.ts';
 import type { ScrapeJob } from './config.ts';
 import { failure, type ScrapeFailure } from './failure.ts';
 import { emptyLabelNames, sampleLabels } from './sample-labels.ts';
-import { type ScrapedSeries, SeriesCache } from './series-cache.ts';
+import { ENTRY_BYTES, type ScrapedSeries, SeriesCache } from './series-cache.ts';
 
 /** What is kept of a target from one scrape to the next. */
 export class TargetMemory {
@@ -110,9 +110,16 @@ export class BatchTaker {
     return { kind: 'taken', scraped: batch.seriesCount, kept: looked.kept, added, ended, ...counts };
   }
 
-  /** Marks every series of the last scrape as ended: the target could not be scraped, or is gone. @returns How many. */
-  endAll(memory: TargetMemory, ms: number): number {
-    return this.#endUnseen(memory, ++memory.scrapes, ms);
+  /**
+   * Marks every series of the last scrape as ended: the target could not be scraped, or is gone. They stay known, because
+   * most come back, unless it was memory that was missing.
+   * @returns How many.
+   */
+  endAll(memory: TargetMemory, ms: number, isShortOfMemory = false): number {
+    const seen = ++memory.scrapes;
+    const ended = this.#endUnseen(memory, seen, ms);
+    if (isShortOfMemory) memory.cache.keepOnly(this.#entries, 0, seen);
+    return ended;
   }
 
   /** Takes a sample of a series that scraping itself makes; its route is made at its first sample. */
@@ -160,7 +167,7 @@ export class BatchTaker {
       // Past the limit the rest is only counted, so that a scrape that is too large takes no more memory than it may.
       if (job.sampleLimit > 0 && kept > job.sampleLimit) continue;
       lines.push({ series: i, labels: verdict.labels });
-      newBytes += labelEnd[i] - labelStart[i];
+      newBytes += labelEnd[i] - labelStart[i] + ENTRY_BYTES;
     }
     if (job.sampleLimit > 0 && kept > job.sampleLimit) {
       const message = `sample_limit exceeded: ${kept} samples, the limit is ${job.sampleLimit}`;

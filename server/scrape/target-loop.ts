@@ -203,7 +203,7 @@ export class TargetLoop {
     // From here on everything happens at once, so that it is in one commit.
     ingest.assertRoom();
     const outcome = body.kind === 'failure' ? body : this.#take(body.bytes, body.protocol, ms);
-    if (outcome.kind === 'failure') stats.seriesEnded += taker.endAll(this.#memory, ms);
+    if (outcome.kind === 'failure') stats.seriesEnded += taker.endAll(this.#memory, ms, outcome.reason === 'memory');
     else countTaken(stats, outcome);
     const bodyBytes = body.kind === 'body' ? body.bytes.byteLength : -1;
     this.#report(outcome, ms, performance.now() - startedMs, bodyBytes);
