@@ -41,7 +41,7 @@ export async function answerMetrics(
     case 'series':
     case 'labels':
     case 'label_values':
-      return answerLabels(request, reader);
+      return answerLabels(request, reader, signal);
     case 'exemplars':
       return answerExemplars(request, reader);
     case 'metadata':

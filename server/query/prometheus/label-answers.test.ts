@@ -1,36 +1,57 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { labelsFromRecord, labelsToRecord } from '../../model/index.ts';
+import { compareLabels, type Labels, labelsFromPairs, labelsFromRecord, labelsKey } from '../../model/index.ts';
 import { MemoryMetricReader } from '../promql/memory-reader.ts';
 import { answerCardinality } from './cardinality.ts';
-import { LabelJson } from './label-json.ts';
+import { answerLabels, type LabelQuery } from './label-answers.ts';
 
-describe('LabelJson', () => {
-  it('writes what JSON.stringify writes', () => {
-    const text = fc.string({ unit: 'binary', maxLength: 6 });
-    fc.assert(
-      fc.property(
-        fc.array(fc.dictionary(text, text, { maxKeys: 4, noNullPrototype: true }), { maxLength: 12 }),
-        (records) => {
-          const out = new LabelJson();
-          const all = records.map(labelsFromRecord);
-          out.text('[');
-          all.forEach((labels, i) => {
-            if (i > 0) out.text(',');
-            out.labels(labels);
-          });
-          out.text(']');
-          const parsed = JSON.parse(Buffer.from(out.finish()).toString());
-          expect(parsed).toEqual(all.map(labelsToRecord));
-        },
-      ),
+function readerOf(all: readonly Labels[]): MemoryMetricReader {
+  const reader = new MemoryMetricReader();
+  for (const labels of all) {
+    reader.add({ labels, timestamps: Float64Array.of(1), values: Float64Array.of(1), histograms: undefined });
+  }
+  return reader;
+}
+
+async function answered(
+  request: Omit<LabelQuery & { kind: 'series' }, 'kind' | 'startMs' | 'endMs'>,
+  all: readonly Labels[],
+) {
+  const body = await answerLabels(
+    { kind: 'series', startMs: 0, endMs: 2, ...request },
+    readerOf(all),
+    new AbortController().signal,
+  );
+  return JSON.parse(Buffer.from(body as Uint8Array).toString());
+}
+
+describe('series', () => {
+  it('are answered whatever their labels hold', async () => {
+    const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 6 });
+    const labels = fc.dictionary(fc.oneof(text, fc.constant('__proto__')), text, { maxKeys: 4 });
+    await fc.assert(
+      fc.asyncProperty(fc.array(labels, { maxLength: 12 }), async (records) => {
+        const all = records.map((record) =>
+          labelsFromPairs([...Object.entries(record), ['__name__', 'm']] as [string, string][]),
+        );
+        const { data } = await answered({ match: ['m'], limit: 0 }, all);
+        const distinct = new Map(all.map((one) => [labelsKey(one), one]));
+        const expected = [...distinct.values()].sort(compareLabels).map((one) => {
+          return Object.fromEntries(one.flatMap((name, i) => (i % 2 === 0 ? [[name, one[i + 1]]] : [])));
+        });
+        expect(JSON.stringify(data)).toBe(JSON.stringify(expected));
+      }),
     );
   });
 
-  it('grows', () => {
-    const out = new LabelJson();
-    for (let i = 0; i < 20_000; i++) out.labels(['a', 'é'.repeat(20)]);
-    expect(out.finish().length).toBe(20_000 * ('{"a":""}'.length + 40));
+  it('are cut at the limit with a warning, over more than one batch', async () => {
+    const all = Array.from({ length: 2500 }, (_, i) => ['__name__', 'm', 'i', String(i).padStart(4, '0')]);
+    const whole = await answered({ match: ['m'], limit: 2500 }, all);
+    expect(whole.warnings).toBeUndefined();
+    expect(whole.data.map(({ i }: { i: string }) => Number(i))).toEqual(Array.from({ length: 2500 }, (_, i) => i));
+    const cut = await answered({ match: ['m'], limit: 2000 }, all);
+    expect(cut.data).toHaveLength(2000);
+    expect(cut.warnings).toEqual(['results truncated due to limit']);
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Labels, NativeHistogram, SeriesSamples } from '../../model/index.ts';
+import { bitsOf, type Labels, type NativeHistogram, type SeriesSamples } from '../../model/index.ts';
 
 /**
  * Series as few large columns, which cross from thread to thread without a copy and without an object for each label:
@@ -20,34 +20,43 @@ export interface PackedSeries {
   readonly histograms: readonly (readonly [place: number, histogram: NativeHistogram])[];
 }
 
-/** Packs series in their order. */
-export function packSeries(series: readonly SeriesSamples[]): PackedSeries {
+/**
+ * Packs series in their order.
+ * @param which of the samples; where only the last is wanted, series without any have none
+ */
+export function packSeries(series: readonly SeriesSamples[], which: 'all' | 'last' = 'all'): PackedSeries {
+  const firstOf = (one: SeriesSamples): number => (which === 'all' ? 0 : Math.max(0, one.timestamps.length - 1));
   let [labels, samples] = [0, 0];
   for (const one of series) {
     labels += one.labels.length;
-    samples += one.timestamps.length;
+    samples += one.timestamps.length - firstOf(one);
   }
   const labelEnds = new Uint32Array(labels);
   const labelStarts = new Uint32Array(series.length + 1);
   const sampleStarts = new Uint32Array(series.length + 1);
   const timestamps = new Float64Array(samples);
   const values = new Float64Array(samples);
+  const valueBits = bitsOf(values);
   const histograms: [number, NativeHistogram][] = [];
   const texts: string[] = [];
   let [label, end, sample] = [0, 0, 0];
   for (let s = 0; s < series.length; s++) {
     const one = series[s];
-    for (const text of one.labels) {
-      texts.push(text);
-      labelEnds[label++] = end += text.length;
+    texts.push(one.labels.join(''));
+    for (const text of one.labels) labelEnds[label++] = end += text.length;
+    const bits = bitsOf(one.values);
+    const first = firstOf(one);
+    const shift = sample - first;
+    for (let i = first; i < one.timestamps.length; i++) {
+      timestamps[shift + i] = one.timestamps[i];
+      // As words: a copy through doubles may turn a staleness marker into another NaN.
+      valueBits[2 * (shift + i)] = bits[2 * i];
+      valueBits[2 * (shift + i) + 1] = bits[2 * i + 1];
+      const histogram = one.histograms?.[i];
+      if (histogram) histograms.push([shift + i, histogram]);
     }
-    timestamps.set(one.timestamps, sample);
-    values.set(one.values, sample);
-    one.histograms?.forEach((histogram, i) => {
-      if (histogram) histograms.push([sample + i, histogram]);
-    });
     labelStarts[s + 1] = label;
-    sampleStarts[s + 1] = sample += one.timestamps.length;
+    sampleStarts[s + 1] = sample = shift + one.timestamps.length;
   }
   const labelText = texts.join('');
   return { count: series.length, labelText, labelEnds, labelStarts, sampleStarts, timestamps, values, histograms };

@@ -48,7 +48,7 @@ export async function answerSamples(
 
 /**
  * Answers with one sample of each series, the last one in the range; series that ended with a staleness marker are left
- * out. They are sorted by metric name, then by their labels.
+ * out. Series with one metric name follow each other, by name.
  */
 export async function answerLastSamples(
   request: LastSamplesQuery,
@@ -56,34 +56,34 @@ export async function answerLastSamples(
   signal: AbortSignal,
 ): Promise<PackedSeries> {
   const { startMs, endMs } = request;
-  const byLabels = new Map<string, SeriesSamples>();
-  for (const matchers of matcherSets(request.match)) {
-    for (const series of await reader.select({ matchers, startMs, endMs }, signal)) {
-      const last = lastOf(series);
-      if (last) byLabels.set(labelsKey(last.labels), last);
-    }
+  const found: SeriesSamples[][] = [];
+  for (const matchers of matcherSets(request.match))
+    found.push(await reader.select({ matchers, startMs, endMs }, signal));
+  const byName = new Map<string, SeriesSamples[]>();
+  for (const series of found.length > 1 ? distinct(found.flat()) : (found[0] ?? [])) {
+    if (isEnded(series)) continue;
+    const name = labelValue(series.labels, METRIC_NAME);
+    const same = byName.get(name);
+    if (same) same.push(series);
+    else byName.set(name, [series]);
   }
-  return packSeries([...byLabels.values()].sort(byName));
+  const names = [...byName.keys()].sort();
+  return packSeries(
+    names.flatMap((name) => byName.get(name) ?? []),
+    'last',
+  );
 }
 
-function lastOf({ labels, timestamps, values, histograms }: SeriesSamples): SeriesSamples | undefined {
+/** Each series once; what several selectors match came several times. */
+function distinct(found: readonly SeriesSamples[]): Iterable<SeriesSamples> {
+  return new Map(found.map((series) => [labelsKey(series.labels), series])).values();
+}
+
+function isEnded({ timestamps, values, histograms }: SeriesSamples): boolean {
   const at = timestamps.length - 1;
-  if (at < 0) return undefined;
+  if (at < 0) return true;
   const histogram = histograms?.[at];
-  const isEnd = histogram ? isStale(bitsOf(Float64Array.of(histogram.sum)), 0) : isStale(bitsOf(values), at);
-  if (isEnd) return undefined;
-  return {
-    labels,
-    timestamps: timestamps.subarray(at),
-    values: values.subarray(at),
-    histograms: histogram && [histogram],
-  };
-}
-
-function byName(a: SeriesSamples, b: SeriesSamples): number {
-  const [left, right] = [labelValue(a.labels, METRIC_NAME), labelValue(b.labels, METRIC_NAME)];
-  if (left !== right) return left < right ? -1 : 1;
-  return compareLabels(a.labels, b.labels);
+  return histogram ? isStale(bitsOf(Float64Array.of(histogram.sum)), 0) : isStale(bitsOf(values), at);
 }
 
 function tooManySamples(got: number, limit: number): BarographError {

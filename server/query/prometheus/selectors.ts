@@ -1,12 +1,24 @@
 import { BarographError, type Matcher, matchesEmpty } from '../../model/index.ts';
 import { parseSelector } from '../promql/index.ts';
 
+/** Selectors of one request; dashboards and federation send a handful. */
+const MAX_SELECTORS = 1000;
+
 /**
  * The matchers of each `match[]`. Selectors that every series satisfies are refused, as in Prometheus, because they are
  * mostly a variable that turned out empty.
  * @throws BarographError `promql_parse`, `bad_regex`, both of status 400.
  */
 export function matcherSets(match: readonly string[]): Matcher[][] {
+  if (match.length > MAX_SELECTORS) {
+    throw new BarographError({
+      code: 'bad_parameter',
+      status: 400,
+      where: 'parameter match[]',
+      got: `${match.length} selectors`,
+      accepted: `at most ${MAX_SELECTORS}`,
+    });
+  }
   const sets = match.map(selectorOf);
   if (sets.some((set) => set.every(matchesEmpty))) throw onlyEmpty();
   return sets;
