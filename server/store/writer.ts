@@ -22,7 +22,7 @@ export const DEFAULT_WRITER_LIMITS: WriterLimits = {
 };
 
 /** Rows of aggregation's state after which it is compacted. */
-const MAX_STATE_ROWS = 4_000_000;
+const MAX_STATE_ROWS = 1_000_000;
 
 /** Numbers about commits, for the program's own metrics. */
 export interface WriterStats {
