@@ -21,8 +21,10 @@ export interface HttpAnswer {
   readonly kind: 'answer';
   readonly contentType: string | undefined;
   readonly contentEncoding: string | undefined;
-  /** As it arrived, maybe compressed. */
-  readonly body: Buffer;
+  /** The body in the pieces in which it arrived, maybe compressed. */
+  readonly chunks: readonly Buffer[];
+  /** Of all pieces together. */
+  readonly bytes: number;
   /** Gives the room back that the body takes. */
   readonly release: () => void;
 }
@@ -227,7 +229,8 @@ class Exchange {
         kind: 'answer',
         contentType: response.headers['content-type'],
         contentEncoding: response.headers['content-encoding'],
-        body: chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, bytes),
+        chunks,
+        bytes,
         release: claim.release,
       });
     });

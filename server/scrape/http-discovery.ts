@@ -74,7 +74,7 @@ export class HttpDiscovery implements Discovery {
         throw new Error('the answer is not application/json');
       }
       const encoding = parseContentEncoding(answer.contentEncoding);
-      const bytes = await inflateInBackground(answer.body, encoding, MAX_ANSWER_BYTES);
+      const bytes = await inflateInBackground(Buffer.concat(answer.chunks), encoding, MAX_ANSWER_BYTES);
       const groups = parseTargetGroups(Buffer.from(bytes).toString('utf8'), 'json', shown);
       return groups.flatMap((group) => addressesOf(group, { __meta_url: url }));
     } catch (error) {

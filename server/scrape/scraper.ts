@@ -3,6 +3,7 @@ import type { ScrapeIngest } from '../ingest/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { ScrapeBatch } from '../wire/index.ts';
 import { BodyRoom } from './body-room.ts';
+import { BodySpace } from './body-space.ts';
 import type { ScrapeConfig, ScrapeJob } from './config.ts';
 import type { Discovery, DiscoveryKind, DiscoveryLog } from './discovery.ts';
 import { FAILURE_REASONS, type FailureReason } from './failure.ts';
@@ -65,6 +66,7 @@ export class Scraper {
       ingest,
       taker: new BatchTaker(ingest, (memory, bytes) => this.#hasRoom(memory, bytes)),
       batch: new ScrapeBatch(),
+      space: new BodySpace(),
       turns: new Turns(BODIES_AT_ONCE),
       stats: this.stats,
       log,

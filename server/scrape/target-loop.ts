@@ -10,6 +10,7 @@ import {
   scrapeAcceptHeader,
   scrapeProtocolOf,
 } from '../wire/index.ts';
+import type { BodySpace } from './body-space.ts';
 import type { ScrapeJob } from './config.ts';
 import { type FailureReason, failure, type ScrapeFailure } from './failure.ts';
 import { hideSecrets } from './hide-secrets.ts';
@@ -42,6 +43,8 @@ export interface LoopParts {
   readonly taker: BatchTaker;
   /** One batch for all: it is used between two `await`s only. */
   readonly batch: ScrapeBatch;
+  /** Likewise, for bodies. */
+  readonly space: BodySpace;
   /** How many bodies are decompressed at once. */
   readonly turns: Turns;
   readonly stats: ScrapeStats;
@@ -202,19 +205,23 @@ export class TargetLoop {
     const body = answer.kind === 'answer' ? await this.#decompress(answer) : answer;
     // From here on everything happens at once, so that it is in one commit.
     ingest.assertRoom();
-    const outcome = body.kind === 'failure' ? body : this.#take(body.bytes, body.protocol, ms);
+    if (body.kind === 'body') stats.bytes += body.bytes;
+    const outcome = body.kind === 'failure' ? body : this.#take(body, ms);
     if (outcome.kind === 'failure') stats.seriesEnded += taker.endAll(this.#memory, ms, outcome.reason === 'memory');
     else countTaken(stats, outcome);
-    const bodyBytes = body.kind === 'body' ? body.bytes.byteLength : -1;
+    const bodyBytes = body.kind === 'body' ? body.bytes : -1;
     this.#report(outcome, ms, performance.now() - startedMs, bodyBytes);
   }
 
   async #decompress(answer: HttpAnswer): Promise<DecompressedBody | ScrapeFailure> {
+    const { space } = this.#parts;
+    const { chunks, bytes: size } = answer;
     try {
       const encoding = parseContentEncoding(answer.contentEncoding);
-      const bytes = await inflateInBackground(answer.body, encoding, this.#job.bodyBytesLimit);
-      this.#parts.stats.bytes += bytes.byteLength;
-      return { kind: 'body', bytes, protocol: scrapeProtocolOf(answer.contentType, this.#job.fallbackProtocol) };
+      const protocol = scrapeProtocolOf(answer.contentType, this.#job.fallbackProtocol);
+      if (encoding === 'identity') return { kind: 'body', protocol, bytes: size, read: () => space.join(chunks, size) };
+      const inflated = await inflateInBackground(Buffer.concat(chunks, size), encoding, this.#job.bodyBytesLimit);
+      return { kind: 'body', protocol, bytes: inflated.byteLength, read: () => inflated };
     } catch (error) {
       return failureOf(error);
     } finally {
@@ -222,13 +229,13 @@ export class TargetLoop {
     }
   }
 
-  #take(bytes: Uint8Array, protocol: ScrapeProtocol, ms: number): TakenScrape | ScrapeFailure {
+  #take({ bytes, protocol, read }: DecompressedBody, ms: number): TakenScrape | ScrapeFailure {
     const { batch, taker } = this.#parts;
     const { honorTimestamps, keepClassicHistograms } = this.#job;
     try {
       // A body without a byte is a target without series, whatever its format asks for; as Prometheus sees it.
-      if (bytes.byteLength === 0) batch.clear();
-      else decodeScrape(bytes, protocol, { scrapeMs: ms, honorTimestamps, keepClassicHistograms }, batch);
+      if (bytes === 0) batch.clear();
+      else decodeScrape(read(), protocol, { scrapeMs: ms, honorTimestamps, keepClassicHistograms }, batch);
       return taker.take(this.#job, this.target.labels, this.#memory, batch, ms);
     } catch (error) {
       return failureOf(error);
@@ -291,8 +298,11 @@ export class TargetLoop {
 
 interface DecompressedBody {
   readonly kind: 'body';
-  readonly bytes: Uint8Array;
   readonly protocol: ScrapeProtocol;
+  /** Its length. */
+  readonly bytes: number;
+  /** The body, valid until the next `await`. */
+  readonly read: () => Uint8Array;
 }
 
 function countTaken(stats: ScrapeStats, outcome: TakenScrape): void {
