@@ -362,6 +362,25 @@ describe('remote read', () => {
     expect(Buffer.from(body).includes(value)).toBe(true);
   });
 
+  it('answers with whole samples that are more than one part', async () => {
+    const query = Buffer.concat([varint(1, START), varint(2, END), matcher('job', 'web')]);
+    const response = await read(Buffer.concat([field(1, query), field(1, query)]));
+    const body = Buffer.from(inflate(Buffer.from(await response.arrayBuffer()), 'snappy'));
+    // Two results of the same length, and nothing else.
+    const results: Buffer[] = [];
+    for (let at = 0; at < body.length; ) {
+      expect(body[at++]).toBe(10);
+      let [length, shift] = [0, 0];
+      do length += (body[at] & 127) << (7 * shift++);
+      while (body[at++] >= 128);
+      results.push(body.subarray(at, at + length));
+      at += length;
+    }
+    expect(results).toHaveLength(2);
+    expect(results[0].equals(results[1])).toBe(true);
+    expect(results[0].length).toBeGreaterThan(63 * STEPS * 10);
+  });
+
   it.each([
     ['no snappy', () => fetch(`${program.url}/api/v1/read`, { method: 'POST', body: Buffer.of(255, 1, 2) })],
     ['no message', () => read(Buffer.of(10, 200))],

@@ -18,6 +18,10 @@ import { addRoute } from './prometheus-answer.ts';
 
 /** Samples of an answer that is built whole, over all queries of the request. Streamed ones may be as many as a query's. */
 const MAX_WHOLE_SAMPLES = 2_000_000;
+/** Samples that are encoded at a time, some milliseconds' worth. */
+const BATCH_SAMPLES = 10_000;
+/** Field 1 of `ReadResponse`, a message. */
+const RESULTS_TAG = 0x0a;
 /** Milliseconds of encoding after which other requests have their turn. */
 const TURN_MS = 5;
 
@@ -43,14 +47,14 @@ async function read(queries: QueryPool, request: FastifyRequest, reply: FastifyR
   const gone = goneSignal(reply);
   switch (asked.responseType) {
     case 'samples': {
-      const results: SeriesSamples[][] = [];
+      const results: Buffer[] = [];
       let left = MAX_WHOLE_SAMPLES;
       for (const query of asked.queries) {
         const packed = await queries.run(samplesOf(query, left), gone);
         left -= packed.timestamps.length;
-        results.push([...unpackSeries(packed)]);
+        results.push(await encodeResult(packed));
       }
-      return reply.headers(headers).send(bufferOf(snappyCompress(encodeReadResponse(results))));
+      return reply.headers(headers).send(bufferOf(snappyCompress(Buffer.concat(results))));
     }
     case 'streamed_xor_chunks': {
       // The first query runs before the headers are out, so that its error still has a status.
@@ -65,6 +69,37 @@ async function read(queries: QueryPool, request: FastifyRequest, reply: FastifyR
 function samplesOf({ startMs, endMs, matchers }: ReadQuery, maxSamples: number) {
   const plain = matchers.map(({ name, op, value }) => ({ name, op, value }));
   return { kind: 'samples', startMs, endMs, matchers: plain, maxSamples } as const satisfies QueryRequest;
+}
+
+/**
+ * The result of one query as a `ReadResponse` with that result alone; several of them in a row are one with all. Other
+ * requests have their turn between parts of it, whose fields in a row are one message too.
+ */
+async function encodeResult(packed: PackedSeries): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let batch: SeriesSamples[] = [];
+  let samples = 0;
+  const flush = (): void => {
+    const whole = bufferOf(encodeReadResponse([batch]));
+    // Behind the field's tag, of one byte, and its length, whose bytes but the last have the highest bit set.
+    let start = 1;
+    while (whole[start++] >= 128);
+    parts.push(whole.subarray(start));
+    batch = [];
+    samples = 0;
+  };
+  for (const series of unpackSeries(packed)) {
+    batch.push(series);
+    samples += series.timestamps.length;
+    if (samples < BATCH_SAMPLES) continue;
+    flush();
+    await setImmediate();
+  }
+  flush();
+  let length = parts.reduce((sum, part) => sum + part.length, 0);
+  const head = [RESULTS_TAG];
+  for (; length > 127; length >>>= 7) head.push((length & 127) | 128);
+  return Buffer.concat([Buffer.of(...head, length), ...parts]);
 }
 
 /** The frames of every query, in their order; each is encoded when the one before it was taken. */
