@@ -215,6 +215,19 @@ describe('what Grafana asks', () => {
 });
 
 describe('a query', () => {
+  it('may be long, by GET too; a form that is too large is refused in Prometheus’s form', async () => {
+    const names = Array.from({ length: 10_000 }, (_, i) => `host-${i}`);
+    const query = `count(http_requests_total{instance=~"${names.join('|')}"})`;
+    expect((await ask(program, '/api/v1/query', { query, time: seconds(END) })).data.result[0].value[1]).toBe('60');
+    const response = await fetch(`${program.url}/api/v1/query`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: `query=${'1'.repeat(65 * 1024 * 1024)}`,
+    });
+    expect(response.status).toBe(413);
+    expect(await response.json()).toMatchObject({ status: 'error', errorType: 'bad_data' });
+  });
+
   it('whose time is up before it begins is answered as Prometheus does', async () => {
     const response = await fetch(`${program.url}/api/v1/query?query=1&timeout=0`);
     expect(response.status).toBe(503);

@@ -34,10 +34,14 @@ export interface HttpParts extends HttpOptions {
   readonly uiFolder: string;
 }
 
+/** Bytes of a request's line and headers: a long query asked for by GET has its place there. */
+const MAX_HEADER_BYTES = 256 * 1024;
+
 /** A server without routes. Bodies arrive as buffers; each route decodes its own. */
 function createApp(options: HttpOptions): FastifyInstance {
   const app = Fastify({
     bodyLimit: options.maxBodyBytes,
+    http: { maxHeaderSize: MAX_HEADER_BYTES },
     logger: false,
     routerOptions: { maxParamLength: 2048 },
     forceCloseConnections: true,
