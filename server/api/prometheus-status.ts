@@ -5,6 +5,7 @@ import { EXPERIMENTAL_AGGREGATIONS, EXPERIMENTAL_FUNCTIONS, SIGNATURES } from '.
 import type { Params } from './params.ts';
 import { addDataRoute, addRoute } from './prometheus-answer.ts';
 import { badData, invalidParameter, parseBoolean, parseInteger } from './prometheus-params.ts';
+import { listScrapePools, listTargets, type TargetsApi } from './prometheus-targets.ts';
 
 /** What the status routes tell about. */
 export interface StatusApi {
@@ -14,11 +15,12 @@ export interface StatusApi {
   readonly seriesCount: () => number;
   /** The configuration as it is in force, without secrets. */
   readonly settings: Readonly<Record<string, unknown>>;
+  readonly scraping: TargetsApi;
 }
 
 /**
- * Adds what Prometheus tells about itself, its rules and its targets. There are no rules, alerts, targets and
- * Alertmanagers here yet, so those lists are empty; their parameters are checked all the same.
+ * Adds what Prometheus tells about itself, its rules and its targets. There are no rules, alerts and Alertmanagers here
+ * yet, so those lists are empty; their parameters are checked all the same.
  */
 export function addStatusRoutes(app: FastifyInstance, api: StatusApi): void {
   const data = (path: string, read: (p: Params) => unknown): void => addDataRoute(app, `/api/v1/${path}`, read);
@@ -31,9 +33,9 @@ export function addStatusRoutes(app: FastifyInstance, api: StatusApi): void {
   data('features', features);
   data('rules', rules);
   data('alerts', () => ({ alerts: [] }));
-  data('targets', () => ({ activeTargets: [], droppedTargets: [], droppedTargetCounts: {} }));
+  data('targets', (p) => listTargets(api.scraping, p));
   data('targets/metadata', targetMetadata);
-  data('scrape_pools', () => ({ scrapePools: [] }));
+  data('scrape_pools', () => listScrapePools(api.scraping));
   data('alertmanagers', () => ({ activeAlertmanagers: [], droppedAlertmanagers: [] }));
   addRoute(app, ['GET'], '/-/healthy', (_request, reply) =>
     reply.type('text/plain; charset=utf-8').send('Barograph is healthy.\n'),

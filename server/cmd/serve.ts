@@ -57,6 +57,7 @@ export async function serve(config: Config): Promise<Running> {
       startedMs,
       seriesCount: () => store.series.size,
       settings: withoutSecrets(config),
+      scraping: scraper,
     },
     receivers: { store, metrics, count: own.countRequest },
     otlp,

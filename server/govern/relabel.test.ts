@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are templates of relabelling.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { labelsFromRecord, labelsToRecord } from '../model/index.ts';
