@@ -4,9 +4,7 @@
 
 export type { LogQuery } from './log-request.ts';
 export { type PoolOptions, type QueryOutcome, type QueryPool, startQueryPool } from './pool.ts';
-export type { FuzzyAlgorithm } from './prometheus/fuzzy.ts';
-export { type PackedSeries, unpackSeries } from './prometheus/packed-series.ts';
-export type { SearchQuery } from './prometheus/search.ts';
+export { type FuzzyAlgorithm, type PackedSeries, type SearchQuery, unpackSeries } from './prometheus/index.ts';
 export { EXPERIMENTAL_AGGREGATIONS, EXPERIMENTAL_FUNCTIONS, parseSelector, SIGNATURES } from './promql/index.ts';
 export type { QueryAnswer, QueryRequest } from './request.ts';
 export type { TraceQuery } from './trace-request.ts';

@@ -1,18 +1,26 @@
 import type { MetricReader } from '../store/index.ts';
-import { answerCardinality, type CardinalityQuery } from './prometheus/cardinality.ts';
-import { answerExemplars, type ExemplarQuery } from './prometheus/exemplar-answers.ts';
-import { formatQuery } from './prometheus/expression-format.ts';
-import { type ExpressionQuery, expressionTree } from './prometheus/expression-json.ts';
-import { answerLabels, answerMetadata, type LabelQuery, type MetadataQuery } from './prometheus/label-answers.ts';
-import type { PackedSeries } from './prometheus/packed-series.ts';
-import { answerPromql, type PromqlQuery } from './prometheus/promql-answer.ts';
 import {
+  answerCardinality,
+  answerExemplars,
+  answerLabels,
   answerLastSamples,
+  answerMetadata,
+  answerPromql,
   answerSamples,
+  answerSearch,
+  type CardinalityQuery,
+  type ExemplarQuery,
+  type ExpressionQuery,
+  expressionTree,
+  formatQuery,
+  type LabelQuery,
   type LastSamplesQuery,
+  type MetadataQuery,
+  type PackedSeries,
+  type PromqlQuery,
   type SamplesQuery,
-} from './prometheus/sample-answers.ts';
-import { answerSearch, type SearchQuery } from './prometheus/search.ts';
+  type SearchQuery,
+} from './prometheus/index.ts';
 
 /** Requests about metrics, in Prometheus's terms. Times are milliseconds. */
 export type MetricQuery =

@@ -2,7 +2,7 @@ import { BarographError, type Span } from '../model/index.ts';
 import type { Readers } from '../store/index.ts';
 import { answerLogs, type LogQuery } from './log-request.ts';
 import { answerMetrics, type MetricQuery } from './metric-request.ts';
-import type { PackedSeries } from './prometheus/packed-series.ts';
+import type { PackedSeries } from './prometheus/index.ts';
 import { answerTraces, type TraceQuery } from './trace-request.ts';
 
 /** What the API asks of a query worker: plain data that crosses to a thread. */

@@ -3,7 +3,7 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { createReaders, remoteChunkSource } from '../store/index.ts';
 import type { FromWorker, ToWorker } from './pool.ts';
-import { transferOf } from './prometheus/packed-series.ts';
+import { transferOf } from './prometheus/index.ts';
 import { answer, type QueryAnswer, toWireError } from './request.ts';
 import { type StopSignal, stopSignal } from './stop-flags.ts';
 
