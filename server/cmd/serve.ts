@@ -42,6 +42,7 @@ export async function serve(config: Config): Promise<Running> {
     threads: config.query.threads,
     maxPending: config.query.max_pending,
     timeoutMs: config.query.timeout_ms,
+    limits: { maxSamples: config.query.max_samples, maxSeries: config.query.max_series },
   });
   const own = ownMetrics({ store, governor, metrics, queries });
   const scraper = new Scraper({ config: config.scrape, ingest: new ScrapeIngest(metrics), log, version: VERSION });

@@ -41,6 +41,10 @@ export const configSchema = z.strictObject({
       max_pending: z.int().min(1).default(256),
       /** Milliseconds that one query may take, the time in which it waits included. */
       timeout_ms: z.int().min(1).max(86_400_000).default(120_000),
+      /** Samples that one PromQL query may read, over all its selectors; 16 bytes each, one query a thread at a time. */
+      max_samples: z.int().min(1000).default(50_000_000),
+      /** Series that one selector may match. */
+      max_series: z.int().min(100).default(1_000_000),
     })
     .prefault({}),
   /** What is scraped: `global` and `scrape_configs` as in a Prometheus configuration. */

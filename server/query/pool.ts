@@ -1,6 +1,6 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { BarographError } from '../model/index.ts';
-import type { Store } from '../store/index.ts';
+import { DEFAULT_METRIC_READER_LIMITS, type MetricReaderLimits, type Store } from '../store/index.ts';
 import type { QueryAnswer, QueryRequest, WireError } from './request.ts';
 import { StopFlags, type StopReason } from './stop-flags.ts';
 
@@ -23,6 +23,8 @@ export interface PoolOptions {
   readonly maxPending?: number;
   /** Milliseconds that a request may take, the time in which it waits included. Default 120,000, as in Prometheus. */
   readonly timeoutMs?: number;
+  /** What one query may read; `maxSamples` holds for all its selectors together. */
+  readonly limits?: Partial<MetricReaderLimits>;
 }
 
 /** How requests ended. */
@@ -81,6 +83,7 @@ class Pool implements QueryPool {
   private readonly store: Store;
   private readonly maxPending: number;
   private readonly timeoutMs: number;
+  private readonly limits: MetricReaderLimits;
   private readonly threads: Thread[];
   private readonly entries = new Map<number, Entry>();
   /** What no thread has yet, the oldest first. */
@@ -92,6 +95,7 @@ class Pool implements QueryPool {
     this.store = store;
     this.maxPending = options.maxPending ?? 256;
     this.timeoutMs = options.timeoutMs ?? 120_000;
+    this.limits = { ...DEFAULT_METRIC_READER_LIMITS, ...options.limits };
     const newThread = (): Thread => ({ worker: undefined, isReady: false, stops: new StopFlags(PER_THREAD) });
     this.threads = Array.from({ length: options.threads ?? 2 }, newThread);
   }
@@ -184,7 +188,7 @@ class Pool implements QueryPool {
     const { port1, port2 } = new MessageChannel();
     this.store.serve(port1);
     const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-      workerData: { reads: port2, committed: this.store.committed, stops: thread.stops.memory },
+      workerData: { reads: port2, committed: this.store.committed, stops: thread.stops.memory, limits: this.limits },
       transferList: [port2],
     });
     thread.worker = worker;

@@ -1,20 +1,23 @@
 // The entry of a query worker thread: holds its own readers on the store and answers one request at a time or several
 // that wait for the store together.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { createReaders, remoteChunkSource } from '../store/index.ts';
+import { createReaders, type MetricReaderLimits, remoteChunkSource } from '../store/index.ts';
 import type { FromWorker, ToWorker } from './pool.ts';
 import { transferOf } from './prometheus/index.ts';
-import { answer, type QueryAnswer, toWireError } from './request.ts';
+import { answer, type QueryAnswer, type QueryRequest, toWireError } from './request.ts';
+import { boundedReader, Turns } from './sample-limits.ts';
 import { type StopSignal, stopSignal } from './stop-flags.ts';
 
 if (!parentPort) throw new Error('BUG: query/worker.ts is the entry of a worker thread');
 const port = parentPort;
-const { reads, committed, stops } = workerData as {
+const { reads, committed, stops, limits } = workerData as {
   reads: MessagePort;
   committed: SharedArrayBuffer;
   stops: SharedArrayBuffer;
+  limits: MetricReaderLimits;
 };
-const readers = createReaders(remoteChunkSource(reads), committed);
+const readers = createReaders(remoteChunkSource(reads), committed, limits);
+const turns = new Turns();
 const running = new Map<number, StopSignal>();
 
 /** Posts a message; the memory of an answer's bytes moves to the other thread instead of being copied. */
@@ -28,6 +31,21 @@ function movable(body: QueryAnswer): ArrayBuffer[] {
   return body.byteLength === body.buffer.byteLength ? [body.buffer as ArrayBuffer] : [];
 }
 
+/** Answers a request; those that hold samples wait for their turn. */
+function begin(request: QueryRequest, signal: AbortSignal): Promise<QueryAnswer> {
+  switch (request.kind) {
+    case 'promql':
+    case 'samples':
+    case 'last_samples':
+      return turns.run(async () => {
+        const metrics = boundedReader(readers.metrics, limits.maxSamples);
+        return answer(request, { ...readers, metrics }, signal);
+      });
+    default:
+      return answer(request, readers, signal);
+  }
+}
+
 port.on('message', (message: ToWorker) => {
   if (message.kind === 'stop') {
     running.get(message.id)?.wake();
@@ -36,7 +54,7 @@ port.on('message', (message: ToWorker) => {
   const { id, place, request } = message;
   const stop = stopSignal(stops, place);
   running.set(id, stop);
-  answer(request, readers, stop.signal)
+  begin(request, stop.signal)
     .then(
       (body) => post({ kind: 'answer', id, body }),
       (error: unknown) => post({ kind: 'error', id, error: toWireError(error) }),

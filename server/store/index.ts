@@ -6,6 +6,7 @@
 
 export type { StoredAggregateHistogram, StoredAggregateInput } from './aggregate-state.ts';
 export { type ChunkSource, remoteChunkSource } from './chunks.ts';
+export { DEFAULT_METRIC_READER_LIMITS, type MetricReaderLimits } from './metric-reader.ts';
 export type * from './reader.ts';
 export type { Registry } from './registry.ts';
 export {

@@ -19,14 +19,14 @@ import type { SampleReader, SeriesColumns } from './samples/index.ts';
 /** Bounds of one `select`. */
 export interface MetricReaderLimits {
   /** Samples read from the store for one selector. */
-  readonly maxSamplesPerSelect: number;
+  readonly maxSamples: number;
   /** Series matched by one selector. */
-  readonly maxSeriesPerSelect: number;
+  readonly maxSeries: number;
 }
 
 export const DEFAULT_METRIC_READER_LIMITS: MetricReaderLimits = {
-  maxSamplesPerSelect: 50_000_000,
-  maxSeriesPerSelect: 1_000_000,
+  maxSamples: 50_000_000,
+  maxSeries: 1_000_000,
 };
 
 /** The metric reader: samples from their own files, the rest from tables. `refresh` brings both up to what is committed. */
@@ -41,12 +41,12 @@ export function createMetricReader(
     await refresh();
     const ids = index.select(request.matchers);
     if (ids.length === 0) return [];
-    if (ids.length > limits.maxSeriesPerSelect) {
-      throw limitError('series', ids.length, limits.maxSeriesPerSelect, 'query.max_series_per_select');
+    if (ids.length > limits.maxSeries) {
+      throw limitError('series', ids.length, limits.maxSeries, 'query.max_series');
     }
     const startMs = clampInt(Math.ceil(request.startMs));
     const endMs = clampInt(request.endMs);
-    const columns = samples.select(ids, startMs, endMs, limits.maxSamplesPerSelect, signal);
+    const columns = samples.select(ids, startMs, endMs, limits.maxSamples, signal);
     const histograms = await readHistograms(ids, startMs, endMs, signal);
     const out: SeriesSamples[] = [];
     for (let slot = 0; slot < ids.length; slot++) {

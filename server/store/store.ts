@@ -14,7 +14,7 @@ import { type ChunkSource, LocalChunkSource, serveChunks } from './chunks.ts';
 import { decodeHistogram } from './histogram-codec.ts';
 import { LabelIndex } from './label-index.ts';
 import { createLogReader } from './log-reader.ts';
-import { createMetricReader } from './metric-reader.ts';
+import { createMetricReader, DEFAULT_METRIC_READER_LIMITS, type MetricReaderLimits } from './metric-reader.ts';
 import type { Readers } from './reader.ts';
 import { Registry } from './registry.ts';
 import { bytes, int64s, text, uints } from './rows.ts';
@@ -227,7 +227,11 @@ async function readLastHistograms(source: ChunkSource, sinceMs: number): Promise
 }
 
 /** Readers over a source, in any thread; `committed` is the store's. */
-export function createReaders(source: ChunkSource, committed: SharedArrayBuffer): Readers {
+export function createReaders(
+  source: ChunkSource,
+  committed: SharedArrayBuffer,
+  limits: MetricReaderLimits = DEFAULT_METRIC_READER_LIMITS,
+): Readers {
   const counts = new Int32Array(committed);
   const seriesIndex = new LabelIndex();
   const streamIndex = new LabelIndex();
@@ -236,10 +240,16 @@ export function createReaders(source: ChunkSource, committed: SharedArrayBuffer)
   const refreshSamples = catalogRefresher(source, samples, () => Atomics.load(counts, 2));
   const refreshStreams = indexRefresher(source, 'streams', streamIndex, () => Atomics.load(counts, 1));
   return {
-    metrics: createMetricReader(source, seriesIndex, samples, async () => {
-      await refreshSamples();
-      await refreshSeries();
-    }),
+    metrics: createMetricReader(
+      source,
+      seriesIndex,
+      samples,
+      async () => {
+        await refreshSamples();
+        await refreshSeries();
+      },
+      limits,
+    ),
     logs: createLogReader(source, streamIndex, refreshStreams),
     traces: createTraceReader(source),
   };

@@ -232,6 +232,6 @@ function tooManySamples(got: number, accepted: number): BarographError {
     where: 'selector',
     got: `${got} samples`,
     accepted: `at most ${accepted}`,
-    fix: 'add matchers, shorten the time range, or raise query.max_samples_per_select',
+    fix: 'add matchers, shorten the time range, or raise query.max_samples',
   });
 }
