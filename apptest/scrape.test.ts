@@ -30,7 +30,8 @@ interface Sample {
 /** The values of an instant query by label set. */
 async function valuesOf(url: string, query: string): Promise<Map<string, string>> {
   const answer = await fetch(`${url}/api/v1/query?${new URLSearchParams({ query })}`);
-  const { data } = (await answer.json()) as { data: { result: Sample[] } };
+  const { data, error } = (await answer.json()) as { data: { result: Sample[] }; error?: string };
+  if (error !== undefined) throw new Error(`${url}: ${error}`);
   const key = (metric: Record<string, string>) => JSON.stringify(Object.entries(metric).sort());
   return new Map(
     data.result.map(({ metric, value, histogram }) => [key(metric), value?.[1] ?? JSON.stringify(histogram?.[1])]),

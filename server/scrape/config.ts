@@ -271,5 +271,5 @@ function timesOf(
 /** The schema that Prometheus picks for a factor by which buckets must grow, −4 to 8. Source: prometheus scrape. */
 function maxSchema(factor: number): number {
   if (factor <= 1) return 8;
-  return Math.min(8, Math.max(-4, -Math.floor(Math.log2(Math.log2(factor)))));
+  return Math.min(8, Math.max(-4, 0 - Math.floor(Math.log2(Math.log2(factor)))));
 }
