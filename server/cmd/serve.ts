@@ -9,7 +9,8 @@ import { BarographError } from '../model/index.ts';
 import { startQueryPool } from '../query/index.ts';
 import { declareScrapeMetrics, Scraper } from '../scrape/index.ts';
 import { openStore } from '../store/index.ts';
-import { createLogger, OwnMetrics } from '../telemetry/index.ts';
+import { createLogger } from '../telemetry/index.ts';
+import { ownMetrics } from './own-metrics.ts';
 import { VERSION } from './version.ts';
 
 /** How many bodies of the largest size may be in flight at once. */
@@ -117,63 +118,4 @@ async function listen(app: FastifyInstance, host: string, port: number, key: str
       cause,
     });
   }
-}
-
-interface Rooms {
-  readonly store: Awaited<ReturnType<typeof openStore>>;
-  readonly governor: ReturnType<typeof createGovernor>;
-  readonly metrics: MetricIngest;
-  readonly queries: Awaited<ReturnType<typeof startQueryPool>>;
-}
-
-/** Declares the program's own metrics over its rooms. */
-function ownMetrics({ store, governor, metrics, queries }: Rooms) {
-  const registry = new OwnMetrics();
-  const requests = registry.counter('barograph_receiver_requests_total', 'Requests by receiver and HTTP status.');
-  registry.observed('barograph_store_series', 'gauge', 'Series that are stored.', () => [[{}, store.series.size]]);
-  registry.observed('barograph_store_streams', 'gauge', 'Log streams that are stored.', () => [
-    [{}, store.streams.size],
-  ]);
-  registry.observed('barograph_store_rows_total', 'counter', 'Rows committed.', () => [[{}, store.writer.stats.rows]]);
-  registry.observed('barograph_store_commits_total', 'counter', 'Commits by result.', () => [
-    [{ result: 'ok' }, store.writer.stats.commits],
-    [{ result: 'failed' }, store.writer.stats.failedCommits],
-  ]);
-  registry.observed('barograph_store_bytes', 'gauge', 'Bytes of the data directory.', () => [[{}, store.diskBytes()]]);
-  registry.observed('barograph_query_pending', 'gauge', 'Queries in flight or waiting.', () => [[{}, queries.pending]]);
-  registry.observed('barograph_query_running', 'gauge', 'Queries that a thread works on.', () => [
-    [{}, queries.running],
-  ]);
-  registry.observed('barograph_query_requests_total', 'counter', 'Queries that ended, by how they did.', () =>
-    Object.entries(queries.outcomes).map(([outcome, count]) => [{ outcome }, count] as const),
-  );
-  registry.observed(
-    'barograph_govern_decisions_total',
-    'counter',
-    'Decisions of the label taxonomy by rule and source.',
-    function* () {
-      for (const { signal, source, rule, action, label, count } of governor.decisions()) {
-        yield [{ signal, source, rule, action, label }, count] as const;
-      }
-    },
-  );
-  registry.observed('barograph_govern_aggregate_inputs', 'gauge', 'Series that are added up into others.', () => [
-    [{}, metrics.stats.inputs],
-  ]);
-  registry.observed(
-    'barograph_govern_aggregate_evicted_total',
-    'counter',
-    'Inputs of aggregation that were forgotten for want of room; totals may be too high by their value.',
-    () => [[{}, metrics.stats.evicted]],
-  );
-  registry.observed(
-    'barograph_govern_aggregate_late_total',
-    'counter',
-    'Changes of aggregated series that came after the sample of their time; they correct the last one.',
-    () => [[{}, metrics.stats.late]],
-  );
-  return {
-    registry,
-    countRequest: (receiver: string, status: number) => requests({ receiver, status: String(status) }),
-  };
 }

@@ -22,6 +22,7 @@ import {
   LastSamples,
   type SampleCatalog,
   SampleReader,
+  type SampleSizes,
   SampleStore,
   type SampleStoreLimits,
   type SampleStoreStats,
@@ -62,7 +63,7 @@ export interface Store {
   readonly streams: Registry;
   readonly writer: Writer;
   /** Numbers about the samples' files, for the program's own metrics. */
-  readonly sampleStats: SampleStoreStats;
+  sampleStats(): SampleStoreStats & SampleSizes;
   /** Three 32-bit counts that threads share: committed series, committed streams, version of the samples' catalog. */
   readonly committed: SharedArrayBuffer;
   /** Readers for this thread. */
@@ -138,7 +139,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     streams,
     writer,
     committed,
-    sampleStats: samples.stats,
+    sampleStats: () => ({ ...samples.stats, ...samples.sizes }),
     readers: () => createReaders(source, committed),
     serve: (port) => serveChunks(port, source),
     lastSamples: (sinceMs) => lastSamples(samples, last, sinceMs),

@@ -5,4 +5,4 @@ export type { SampleCatalog } from './catalog.ts';
 export { LastSamples } from './last-samples.ts';
 export { SampleBuffer } from './sample-buffer.ts';
 export { SampleReader, type SeriesColumns } from './sample-reader.ts';
-export { SampleStore, type SampleStoreLimits, type SampleStoreStats } from './sample-store.ts';
+export { type SampleSizes, SampleStore, type SampleStoreLimits, type SampleStoreStats } from './sample-store.ts';

@@ -30,13 +30,27 @@ const REMOVAL_DELAY_MS = 180_000;
 /** After a sealing that failed (a full disk) the next try waits this long, milliseconds. */
 const RETRY_MS = 5_000;
 
-/** Numbers for the program's own metrics; all but `segmentFill` only go up. */
+/** Numbers for the program's own metrics; they only go up. */
 export interface SampleStoreStats {
   sealed: number;
   merged: number;
   failed: number;
   /** Bytes at the end of journals that a crash had cut short; they were never acknowledged. */
   droppedBytes: number;
+}
+
+/** Sizes as of now. */
+export interface SampleSizes {
+  readonly blocks: number;
+  /** Samples and bytes in sealed blocks. */
+  readonly sealedSamples: number;
+  readonly sealedBytes: number;
+  /** Bytes of the journals of what isn't sealed yet. */
+  readonly journalBytes: number;
+  /** Segments that wait to be sealed. */
+  readonly waitingSegments: number;
+  /** How full the open segment is, 0 to 1. */
+  readonly segmentFill: number;
 }
 
 /** The segment that is written to, or one that waits to be sealed. */
@@ -117,9 +131,16 @@ export class SampleStore {
     return this.commits;
   }
 
-  /** How full the open segment is, 0 to 1. */
-  get segmentFill(): number {
-    return this.active.writer.fill;
+  get sizes(): SampleSizes {
+    const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
+    return {
+      blocks: this.blocks.length,
+      sealedSamples: sum(this.blocks.map((block) => block.samples)),
+      sealedBytes: sum(this.blocks.map((block) => block.bytes)),
+      journalBytes: sum([...this.waiting, this.active].map(({ journal }) => journal.size)),
+      waitingSegments: this.waiting.length,
+      segmentFill: this.active.writer.fill,
+    };
   }
 
   /** Where samples are now. */
