@@ -320,6 +320,17 @@ describe('expositions', () => {
     expect(text).toBe(`# TYPE lonely untyped\nlonely{deployment="web",instance="",job="web"} ${STEPS - 1} ${END}\n`);
   });
 
+  it('goes on after clients that left, however many', async () => {
+    for (let i = 0; i < 12; i++) {
+      const client = new AbortController();
+      const left = fetch(`${program.url}/federate?match[]={job="web"}`, { signal: client.signal });
+      setTimeout(() => client.abort(), i);
+      await left.then((response) => response.body?.cancel()).catch(() => {});
+    }
+    const response = await fetch(`${program.url}/federate?match[]=queue_length`);
+    expect(await response.text()).toContain('queue_length{');
+  });
+
   it('shows its own metrics in OpenMetrics', async () => {
     const response = await fetch(`${program.url}/metrics`, { headers: { accept: 'application/openmetrics-text' } });
     expect(response.headers.get('content-type')).toMatch(/^application\/openmetrics-text; version=0.0.1/);

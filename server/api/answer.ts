@@ -11,6 +11,12 @@ export function goneSignal(reply: FastifyReply): AbortSignal {
   return controller.signal;
 }
 
+/** Calls back once the answer is out or the client is gone, which may be already. */
+export function onceClosed(reply: FastifyReply, callback: () => void): void {
+  if (reply.raw.closed || reply.raw.destroyed) callback();
+  else reply.raw.once('close', callback);
+}
+
 /** Asks the query threads and sends their answer as JSON; an error is sent as text, as Loki and Tempo do. */
 export async function sendAnswer(
   queries: QueryPool,

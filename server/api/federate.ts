@@ -10,7 +10,8 @@ import {
   type NegotiatedExposition,
   negotiateExposition,
 } from '../wire/index.ts';
-import { goneSignal, sendError } from './answer.ts';
+import { goneSignal, onceClosed, sendError } from './answer.ts';
+import type { Gate } from './gate.ts';
 import { paramsOf } from './params.ts';
 import { addRoute } from './prometheus-answer.ts';
 
@@ -18,6 +19,8 @@ import { addRoute } from './prometheus-answer.ts';
 const LOOKBACK_MS = 300_000;
 /** Series that are encoded at a time. */
 const BATCH_SERIES = 2000;
+/** Milliseconds without progress after which a client is taken for gone. */
+const STALLED_MS = 60_000;
 /** What ends an exposition in OpenMetrics. */
 const END = '# EOF\n';
 
@@ -25,13 +28,16 @@ const END = '# EOF\n';
  * Adds `GET /federate`: the last sample of every series that any `match[]` selects, in the format that the asker prefers.
  * As in Prometheus all are untyped, have their own times, and an `instance`, empty where they have none.
  */
-export function addFederation(app: FastifyInstance, queries: QueryPool): void {
+export function addFederation(app: FastifyInstance, queries: QueryPool, gate: Gate): void {
   addRoute(app, ['GET'], '/federate', async (request, reply) => {
     try {
+      const gone = goneSignal(reply);
+      onceClosed(reply, await gate.enter(gone));
       const match = paramsOf(request).all('match[]');
       const endMs = Date.now();
       const asked = { kind: 'last_samples', match, startMs: endMs - LOOKBACK_MS + 1, endMs } as const;
-      const packed = await queries.run(asked, goneSignal(reply));
+      const packed = await queries.run(asked, gone);
+      reply.raw.setTimeout(STALLED_MS, () => reply.raw.destroy());
       const format = negotiateExposition(request.headers.accept);
       return reply
         .type(format.contentType)

@@ -3,6 +3,7 @@ import { BarographError } from '../model/index.ts';
 import type { QueryPool } from '../query/index.ts';
 import { unescapeName } from '../wire/index.ts';
 import { addFederation } from './federate.ts';
+import { Gate } from './gate.ts';
 import type { Params } from './params.ts';
 import { addQueryRoute, type BodyRequest, type QueryRoute } from './prometheus-answer.ts';
 import {
@@ -26,6 +27,10 @@ const MAX_POINTS = 11_000;
 const DEFAULT_TSDB_LIMIT = 10;
 const MAX_TSDB_LIMIT = 10_000;
 
+/** Federations and remote reads at once, each of which may hold some hundred MB, and how many may wait for them. */
+const BULK_PLACES = 4;
+const BULK_WAITING = 100;
+
 const BOTH = ['GET', 'POST'] as const;
 const GET = ['GET'] as const;
 
@@ -41,8 +46,9 @@ export interface PrometheusApi extends StatusApi {
 export function addPrometheusRoutes(app: FastifyInstance, api: PrometheusApi): void {
   for (const route of [...ROUTES, ...searchRoutes()]) addQueryRoute(app, api.queries, route);
   addStatusRoutes(app, api);
-  addFederation(app, api.queries);
-  addRemoteRead(app, api.queries);
+  const gate = new Gate(BULK_PLACES, BULK_WAITING);
+  addFederation(app, api.queries, gate);
+  addRemoteRead(app, api.queries, gate);
   app.options('/api/v1/*', (_request, reply) => reply.code(204).header('vary', 'Origin').send());
 }
 

@@ -13,11 +13,16 @@ import {
   type ReadQuery,
   snappyCompress,
 } from '../wire/index.ts';
-import { bufferOf, goneSignal, sendError } from './answer.ts';
+import { bufferOf, goneSignal, onceClosed, sendError } from './answer.ts';
+import type { Gate } from './gate.ts';
 import { addRoute } from './prometheus-answer.ts';
 
-/** Samples of an answer that is built whole, over all queries of the request. Streamed ones may be as many as a query's. */
+/** Samples of an answer that is built whole, over all queries of the request. */
 const MAX_WHOLE_SAMPLES = 2_000_000;
+/** Samples of one query of a streamed answer, which are held while the client takes them; 16 bytes each. */
+const MAX_STREAMED_SAMPLES = 25_000_000;
+/** Milliseconds without progress after which a client is taken for gone. */
+const STALLED_MS = 60_000;
 /** Samples that are encoded at a time, some milliseconds' worth. */
 const BATCH_SAMPLES = 10_000;
 /** Field 1 of `ReadResponse`, a message. */
@@ -29,9 +34,10 @@ const TURN_MS = 5;
  * Adds `POST /api/v1/read`: Prometheus's remote read. Query threads read the samples, one query after the other; chunks
  * are encoded as the client takes them, so that no answer is ever there as a whole.
  */
-export function addRemoteRead(app: FastifyInstance, queries: QueryPool): void {
+export function addRemoteRead(app: FastifyInstance, queries: QueryPool, gate: Gate): void {
   addRoute(app, ['POST'], '/api/v1/read', async (request, reply) => {
     try {
+      onceClosed(reply, await gate.enter(goneSignal(reply)));
       return await read(queries, request, reply);
     } catch (error) {
       return sendError(request, reply, error);
@@ -59,7 +65,8 @@ async function read(queries: QueryPool, request: FastifyRequest, reply: FastifyR
     case 'streamed_xor_chunks': {
       // The first query runs before the headers are out, so that its error still has a status.
       const [first, ...rest] = asked.queries;
-      const packed = first && (await queries.run(samplesOf(first, Number.MAX_SAFE_INTEGER), gone));
+      const packed = first && (await queries.run(samplesOf(first, MAX_STREAMED_SAMPLES), gone));
+      reply.raw.setTimeout(STALLED_MS, () => reply.raw.destroy());
       const frames = packed ? encodeAll(queries, packed, rest, gone) : [];
       return reply.headers(headers).send(Readable.from(frames, { objectMode: false, highWaterMark: 65_536 }));
     }
@@ -111,7 +118,7 @@ async function* encodeAll(
 ): AsyncGenerator<Buffer> {
   let turn = performance.now();
   for (let i = 0; i <= rest.length; i++) {
-    const packed = i === 0 ? first : await queries.run(samplesOf(rest[i - 1], Number.MAX_SAFE_INTEGER), gone);
+    const packed = i === 0 ? first : await queries.run(samplesOf(rest[i - 1], MAX_STREAMED_SAMPLES), gone);
     // Series come sorted, and one at a time keeps the rest packed.
     for (const series of unpackSeries(packed)) {
       for (const frame of encodeReadFrames(i, [series])) {
