@@ -34,7 +34,9 @@ const MAX_REDIRECTS = 10;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** What ends a connection that the other side has given up while it was idle. */
 const LOST_CONNECTION = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
-const IDLE_SOCKETS = 1024;
+/** Connections that nobody used for so long are closed, milliseconds: their target is gone, or rarely asked. */
+const IDLE_MS = 900_000;
+const KEPT = { keepAlive: true, timeout: IDLE_MS } as const;
 /** How long connections with old certificates may still be used, milliseconds. */
 const OLD_AGENT_MS = 600_000;
 
@@ -43,7 +45,7 @@ export class HttpClient {
   readonly #config: HttpConfig;
   readonly #credentials: Credentials;
   readonly #room: BodyRoom;
-  readonly #plain = new http.Agent({ keepAlive: true, maxFreeSockets: IDLE_SOCKETS });
+  readonly #plain = new http.Agent(KEPT);
   #secure: { readonly key: string; readonly agent: https.Agent } | undefined;
 
   /** @param directory what paths of secrets and certificates are relative to */
@@ -95,7 +97,7 @@ export class HttpClient {
       // Destroying an agent ends the requests that use it, so the old one is left alone until they must be over.
       const old = this.#secure?.agent;
       if (old) setTimeout(() => old.destroy(), OLD_AGENT_MS).unref();
-      this.#secure = { key, agent: new https.Agent({ ...options, keepAlive: true, maxFreeSockets: IDLE_SOCKETS }) };
+      this.#secure = { key, agent: new https.Agent({ ...options, ...KEPT }) };
     }
     return this.#secure.agent;
   }

@@ -165,6 +165,19 @@ describe('a scrape', () => {
     expect(recorder.values(series('a'))[0]).toBe(1);
   });
 
+  it('asks again where a kept connection is gone', async () => {
+    const used = new WeakSet<object>();
+    handler = (request, response) => {
+      if (used.has(request.socket)) return request.socket.destroy();
+      used.add(request.socket);
+      return text('a 1\n')(request, response);
+    };
+    start();
+    await scrapes(4);
+    expect(new Set(ups())).toEqual(new Set([1]));
+    expect(requests.length).toBeGreaterThan(ups().length);
+  });
+
   it('takes an empty answer for a target without series', async () => {
     handler = text('', {});
     start({ fallback_scrape_protocol: 'PrometheusText0.0.4' });
