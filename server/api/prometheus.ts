@@ -123,7 +123,7 @@ function lookback(p: Params): number | undefined {
   if (text === '') return undefined;
   const ms = parsePromDuration(text);
   if (typeof ms === 'string') throw badData(`error parsing lookback delta duration: ${ms}`);
-  return ms > 0 ? Math.round(ms) : undefined;
+  return ms > 0 ? Math.max(1, Math.round(ms)) : undefined;
 }
 
 /** The query, which must be there. A parser that got nothing couldn't say where. */
