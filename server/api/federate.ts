@@ -18,7 +18,8 @@ import { addRoute } from './prometheus-answer.ts';
 /** How old the last sample of a series may be, as for an instant query. */
 const LOOKBACK_MS = 300_000;
 /** Series that are encoded at a time. */
-const BATCH_SERIES = 2000;
+const BATCH_SERIES = 500;
+const LINE_END = 10;
 /** Milliseconds without progress after which a client is taken for gone. */
 const STALLED_MS = 60_000;
 /** What ends an exposition in OpenMetrics. */
@@ -48,26 +49,46 @@ export function addFederation(app: FastifyInstance, queries: QueryPool, gate: Ga
   });
 }
 
-async function* encodeBatches(packed: PackedSeries, format: NegotiatedExposition): AsyncGenerator<Uint8Array> {
+/** Other requests have their turn between batches, each of which is some milliseconds' work. */
+async function* encodeBatches(packed: PackedSeries, format: NegotiatedExposition): AsyncGenerator<Buffer> {
   const isOpenMetrics = format.protocol.startsWith('OpenMetrics');
-  const encode = (families: readonly ExposedFamily[]): Uint8Array => {
-    const { body } = encodeExposition(families, format);
-    // The end is written once, behind the last batch.
-    return isOpenMetrics ? body.subarray(0, body.length - END.length) : body;
-  };
-  let batch: ExposedFamily[] = [];
+  let batch: Uint8Array[] = [];
   let size = 0;
   for (const family of familiesOf(packed)) {
-    batch.push(family);
-    size += family.series.length;
-    if (size < BATCH_SERIES) continue;
-    yield encode(batch);
-    batch = [];
-    size = 0;
-    await setImmediate();
+    for (const part of partsOf(family, format)) {
+      batch.push(encodePart(part, format, isOpenMetrics));
+      size += part.series.length;
+      if (size < BATCH_SERIES) continue;
+      yield Buffer.concat(batch);
+      batch = [];
+      size = 0;
+      await setImmediate();
+    }
   }
-  if (batch.length > 0) yield encode(batch);
-  if (isOpenMetrics) yield Buffer.from(END);
+  // The end is written once, behind the last batch.
+  if (isOpenMetrics) batch.push(Buffer.from(END));
+  if (batch.length > 0) yield Buffer.concat(batch);
+}
+
+/** A part of a family. Those behind the first have no line that says what the family is. */
+interface FamilyPart extends ExposedFamily {
+  readonly isFirst: boolean;
+}
+
+/** Large families in parts; in protobuf a family is one message, and whole. */
+function* partsOf(family: ExposedFamily, format: NegotiatedExposition): Iterable<FamilyPart> {
+  const { series } = family;
+  const size = format.protocol === 'PrometheusProto' ? series.length : BATCH_SERIES;
+  for (let from = 0; from < series.length; from += size) {
+    yield { ...family, series: series.slice(from, from + size), isFirst: from === 0 };
+  }
+}
+
+function encodePart(part: FamilyPart, format: NegotiatedExposition, isOpenMetrics: boolean): Uint8Array {
+  const { body } = encodeExposition([part], format);
+  const end = body.length - (isOpenMetrics ? END.length : 0);
+  // Without help and unit what is said of a family is one line.
+  return body.subarray(part.isFirst ? 0 : body.indexOf(LINE_END) + 1, end);
 }
 
 /** Series with one name and one kind of sample are a family; they come sorted by name. */
