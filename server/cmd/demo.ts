@@ -1,9 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { parseConfig } from '../config/index.ts';
 import {
@@ -47,9 +47,14 @@ export async function runDemo(options: DemoOptions): Promise<Running> {
   if (options.port !== undefined) server.port = options.port;
   if (options.otlpHttpPort !== undefined) server.otlp_http_port = options.otlpHttpPort;
   if (options.otlpGrpcPort !== undefined) server.otlp_grpc_port = options.otlpGrpcPort;
-  const running = await serve(parseConfig({ data, server, log_level: 'warn' }));
+  // The fleet's process loads while the server starts.
+  const fleet = spawnFleet();
+  const running = await serve(parseConfig({ data, server, log_level: 'warn' })).catch((error: unknown) => {
+    fleet.kill('SIGTERM');
+    throw error;
+  });
   console.log(`The pane is at ${running.url}; it fills while you look. Ctrl-C stops the demo.`);
-  const fleet = startFleet(running, options);
+  startFleet(fleet, running, options);
   return {
     ...running,
     async close() {
@@ -66,7 +71,14 @@ type FleetLine =
   | { readonly type: 'report' }
   | { readonly type: 'error'; readonly message: string };
 
-function startFleet(running: Running, options: DemoOptions): ChildProcess {
+type Fleet = ChildProcessByStdio<Writable, Readable, null>;
+
+function spawnFleet(): Fleet {
+  const args = ['--disable-warning=ExperimentalWarning', fileURLToPath(SIMULATE_ENTRY)];
+  return spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+}
+
+function startFleet(child: Fleet, running: Running, options: DemoOptions): void {
   const simulation = {
     target: running.url,
     otlpTarget: running.otlpHttpUrl,
@@ -77,13 +89,10 @@ function startFleet(running: Running, options: DemoOptions): ChildProcess {
     scenario: SCENARIO,
     nowMs: Date.now(),
   };
-  const entry = fileURLToPath(SIMULATE_ENTRY);
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry, JSON.stringify(simulation)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  child.stdin.end(`${JSON.stringify(simulation)}\n`);
   const progress = new ProgressWriter(process.stdout, options.backfillMs);
   let live = false;
-  createInterface({ input: child.stdout as Readable }).on('line', (text) => {
+  createInterface({ input: child.stdout }).on('line', (text) => {
     const line = JSON.parse(text) as FleetLine;
     if (line.type === 'error') console.error(`barograph: ${line.message}`);
     if (line.type !== 'progress') return;
@@ -98,7 +107,6 @@ function startFleet(running: Running, options: DemoOptions): ChildProcess {
     progress.end();
     if (code !== null && code !== 0) console.error('The simulated fleet has ended; the server goes on.');
   });
-  return child;
 }
 
 /** What there is to see once the past is filled in. */

@@ -1,8 +1,10 @@
+import { createInterface } from 'node:readline';
 import { BarographError } from '../model/index.ts';
 import type { SimulateOptions } from './options.ts';
 import { runSimulation } from './run.ts';
 
-// The entry of a child process: options as JSON in the one argument; on standard output JSON lines with a `type`, which
+// The entry of a child process: options as JSON in the one argument, or as a line of standard input, so that the process
+// can load while its server does; on standard output JSON lines with a `type`, which
 // is `progress`, `report` or `error`. SIGTERM, SIGINT and the end of the parent's channel end the run; a parent that is
 // gone without a word makes the next line of progress fail.
 const PROGRESS_EVERY_MS = 500;
@@ -16,7 +18,7 @@ async function main(): Promise<number> {
   process.once('disconnect', stop);
   let lastMs = Number.NEGATIVE_INFINITY;
   const options: SimulateOptions = {
-    ...(JSON.parse(process.argv[2] ?? '{}') as SimulateOptions),
+    ...(JSON.parse(process.argv[2] ?? (await firstLine())) as SimulateOptions),
     signal: abort.signal,
     onProgress: (progress) => {
       const nowMs = performance.now();
@@ -27,6 +29,15 @@ async function main(): Promise<number> {
   };
   write({ type: 'report', ...(await runSimulation(options)) });
   return 0;
+}
+
+async function firstLine(): Promise<string> {
+  const lines = createInterface({ input: process.stdin });
+  for await (const line of lines) {
+    lines.close();
+    return line;
+  }
+  throw new BarographError({ code: 'simulate_usage', status: 400, where: 'standard input', got: 'no line of options' });
 }
 
 function write(line: object): void {

@@ -70,6 +70,16 @@ export interface PointLabels {
   readonly labels: Labels;
   /** Series by name and extra label. */
   readonly ids: Map<string, number>;
+  /** Series of histograms by their name, so that the buckets of a point that comes again needn't be named again. */
+  readonly histograms: Map<string, HistogramSeries>;
+}
+
+/** The series of a histogram with explicit bounds, as indexes. */
+export interface HistogramSeries {
+  readonly bounds: readonly number[];
+  readonly count: number;
+  /** One for each finite bound, then that of +Inf. */
+  readonly buckets: readonly number[];
 }
 
 /** Collects the series and columns of one translation. */
@@ -100,7 +110,7 @@ export class MetricPointsBuilder {
     const key = labelsKey(labels);
     let found = this.#points.get(key);
     if (found === undefined) {
-      found = { labels, ids: new Map() };
+      found = { labels, ids: new Map(), histograms: new Map() };
       this.#points.set(key, found);
     }
     return found;

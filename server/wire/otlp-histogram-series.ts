@@ -1,5 +1,5 @@
 import type { NativeHistogram } from '../model/index.ts';
-import type { SeriesTemporality } from './metric-points.ts';
+import type { HistogramSeries, PointLabels, SeriesTemporality } from './metric-points.ts';
 import { toExemplar } from './otlp-labels.ts';
 import type { OtlpBuckets, OtlpExponentialPoint, OtlpHistogramPoint, OtlpSummaryPoint } from './otlp-metrics-shape.ts';
 import { labelsOf, quote, type Translation } from './otlp-translation.ts';
@@ -25,34 +25,52 @@ export function addHistogram(
   }
   const labels = labelsOf(translation, name, point, 'le');
   if (labels === undefined) return false;
-  const add = (suffix: string, value: number, le?: string): number => {
-    const extra = le === undefined ? undefined : { name: 'le', value: le };
-    const series = out.series(name + suffix, labels, 'histogram', temporality, extra);
+  const add = (series: number, value: number): void => {
     if (point.noRecordedValue) out.stale(series, point.timeMs, point.startMs);
     else out.sample(series, point.timeMs, point.startMs, value);
-    return series;
   };
-  if (point.sum !== undefined) add('_sum', point.sum);
-  add('_count', point.count);
-  const bucketSeries: number[] = [];
-  let cumulative = 0;
+  if (point.sum !== undefined) add(out.series(`${name}_sum`, labels, 'histogram', temporality), point.sum);
   const bounds = Math.min(point.explicitBounds.length, point.bucketCounts.length);
+  const { count, buckets } = seriesOf(translation, name, labels, temporality, point.explicitBounds.slice(0, bounds));
+  add(count, point.count);
+  let cumulative = 0;
+  let bucket = 0;
   for (let i = 0; i < bounds; i++) {
     cumulative += point.bucketCounts[i];
     // A last bound of +Inf is allowed and is the same bucket as the one below.
-    if (point.explicitBounds[i] !== Number.POSITIVE_INFINITY) {
-      bucketSeries.push(add('_bucket', cumulative, formatFloat(point.explicitBounds[i])));
-    }
+    if (point.explicitBounds[i] !== Number.POSITIVE_INFINITY) add(buckets[bucket++], cumulative);
   }
-  bucketSeries.push(add('_bucket', point.count, '+Inf'));
+  add(buckets[bucket], point.count);
   for (const exemplar of point.exemplars) {
     const translated = toExemplar(exemplar);
     if (translated === undefined) continue;
     let i = 0;
-    while (i < bucketSeries.length - 1 && !(translated.value <= point.explicitBounds[i])) i++;
-    out.exemplar(bucketSeries[i], translated);
+    while (i < buckets.length - 1 && !(translated.value <= point.explicitBounds[i])) i++;
+    out.exemplar(buckets[i], translated);
   }
   return true;
+}
+
+/** The series of a histogram's count and buckets; known ones where the point's labels came with these bounds before. */
+function seriesOf(
+  { out }: Translation,
+  name: string,
+  labels: PointLabels,
+  temporality: SeriesTemporality,
+  bounds: readonly number[],
+): HistogramSeries {
+  const known = labels.histograms.get(name);
+  if (known?.bounds.length === bounds.length && bounds.every((bound, i) => bound === known.bounds[i])) return known;
+  const bucket = (le: string) =>
+    out.series(`${name}_bucket`, labels, 'histogram', temporality, { name: 'le', value: le });
+  const finite = bounds.filter((bound) => bound !== Number.POSITIVE_INFINITY);
+  const found = {
+    bounds,
+    count: out.series(`${name}_count`, labels, 'histogram', temporality),
+    buckets: [...finite.map((bound) => bucket(formatFloat(bound))), bucket('+Inf')],
+  };
+  labels.histograms.set(name, found);
+  return found;
 }
 
 function histogramProblem(point: OtlpHistogramPoint): string | undefined {

@@ -42,7 +42,7 @@ export function toSeries(metrics: OtlpMetrics, options: Partial<SeriesOptions> =
   const namer = new LabelNamer();
   for (const { attributes, scopes } of metrics.resources) {
     const resource = resourceLabels(attributes, promote);
-    const translation = { out, resource, namer };
+    const translation = { out, resource, namer, known: new Map() };
     const times: number[] = [];
     for (const { metrics: list } of scopes) for (const metric of list) addMetric(translation, settings, metric, times);
     if (settings.targetInfo) addTargetInfo(translation, settings, attributes, times);
