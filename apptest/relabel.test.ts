@@ -1,13 +1,17 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are templates of relabelling.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { labelsToRecord } from '../server/model/index.ts';
-import { scrapeSchema } from '../server/scrape/index.ts';
-import { makeTarget } from '../server/scrape/target.ts';
-import { findPrometheus } from './peer-prometheus.ts';
+import { labelsFromRecord, labelsToRecord } from '../server/model/index.ts';
+import { type ScrapeJob, scrapeSchema } from '../server/scrape/index.ts';
+import { emptyLabelNames, sampleLabels } from '../server/scrape/sample-labels.ts';
+import { makeTarget, type Target } from '../server/scrape/target.ts';
+import { decodeScrape, ScrapeBatch } from '../server/wire/index.ts';
+import { findPrometheus, startPrometheus } from './peer-prometheus.ts';
 import { temporaryDirectory } from './program.ts';
 
 const JOBS = 400;
@@ -100,7 +104,7 @@ const job = fc.record({
 });
 
 interface PrometheusTargets {
-  readonly activeTargets: { scrapePool: string; labels: Record<string, string>; scrapeUrl: string }[];
+  readonly activeTargets: { scrapePool: string; labels: Record<string, string>; scrapeUrl: string; health: string }[];
   readonly droppedTargets: { scrapePool: string }[];
 }
 
@@ -160,6 +164,128 @@ describe('a real Prometheus', () => {
     }
   });
 });
+
+const SERIES_JOBS = 200;
+
+/** Lines of an exposition whose labels meet those of the target, some of them empty. */
+const line = fc.dictionary(
+  fc.constantFrom('a', 'b', 'job', 'instance', 'exported_job', 'exported_exported_job', 'zone', 'größe'),
+  value,
+  { maxKeys: 6 },
+);
+const seriesJob = fc.record({
+  honor: fc.boolean(),
+  lines: fc.array(line, { minLength: 1, maxLength: 8 }),
+  rules: fc.array(
+    fc.oneof(
+      fc.record({
+        source_labels: fc.array(label, { maxLength: 2 }),
+        regex,
+        target_label: fc.constantFrom('a', 'b', 'job', 'new'),
+        replacement: template,
+      }),
+      fc.record({
+        source_labels: fc.array(label, { minLength: 1, maxLength: 2 }),
+        regex,
+        action: fc.constantFrom('keep', 'drop'),
+      }),
+      fc.record({
+        source_labels: fc.array(label, { maxLength: 2 }),
+        target_label: label,
+        action: fc.constantFrom('keepequal', 'dropequal', 'uppercase'),
+      }),
+      // Here labels have an order, so it is known which of two wins.
+      fc.record({
+        regex: fc.constantFrom('(a|b)', '(.).*', 'exported_(.+)'),
+        replacement: fc.constantFrom('$1', 'm_$1', 'one'),
+        action: fc.constant('labelmap'),
+      }),
+      fc.record({ regex: fc.constantFrom('a|b', 'exported_.*', 'größe'), action: fc.constant('labeldrop') }),
+      fc.record({ regex: fc.constantFrom('__name__|a|job', '.*'), action: fc.constant('labelkeep') }),
+    ),
+    { maxLength: 4 },
+  ),
+});
+
+const escaped = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+
+function expositionOf(lines: readonly Record<string, string>[]): string {
+  return lines
+    .map((labels, i) => {
+      const parts = Object.entries(labels).map(([name, text]) => `"${name}"="${escaped(text)}"`);
+      return `m_${i}{${parts.join(',')}} 1\n`;
+    })
+    .join('');
+}
+
+/** The series that a job stores, or none where its scrape fails. */
+function storedSeries(job: ScrapeJob, target: Target, exposition: string): string[] {
+  const batch = new ScrapeBatch();
+  decodeScrape(Buffer.from(exposition), 'PrometheusText1.0.0', { scrapeMs: 0 }, batch);
+  const verdicts = Array.from({ length: batch.seriesCount }, (_, i) =>
+    sampleLabels(job, target.labels, batch.seriesLabels(i), emptyLabelNames(batch.labelBytes(i), batch.keyKind)),
+  );
+  if (verdicts.some(({ kind }) => kind === 'refused')) return [];
+  return verdicts.flatMap((verdict) => (verdict.kind === 'kept' ? [JSON.stringify(verdict.labels)] : []));
+}
+
+describe('a real Prometheus that scrapes', () => {
+  it('stores the same series by 200 random lists of rules', { timeout: 180_000 }, async (context) => {
+    const found = await findPrometheus();
+    if (found === undefined) return context.skip('no Prometheus here');
+    const cases = fc.sample(seriesJob, { numRuns: SERIES_JOBS, seed: 20_261_125 });
+    const server = http.createServer((request, response) => {
+      const { lines } = cases[Number(request.url?.slice(1))];
+      response.writeHead(200, { 'content-type': 'text/plain; version=1.0.0; escaping=allow-utf-8' });
+      response.end(expositionOf(lines));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const scrapeConfigs = cases.map(({ honor, rules }, i) => ({
+      job_name: `job-${i}`,
+      metrics_path: `/${i}`,
+      scrape_interval: '2s',
+      honor_labels: honor,
+      static_configs: [{ targets: [address], labels: { zone: 'z' } }],
+      metric_relabel_configs: rules,
+    }));
+    const peer = await startPrometheus(found, () => JSON.stringify({ scrape_configs: scrapeConfigs }));
+    try {
+      await untilScraped(peer.url);
+      const theirs = await fetch(
+        `${peer.url}/api/v1/series?${new URLSearchParams({ 'match[]': '{__name__=~"m_.*"}' })}`,
+      );
+      const { data } = (await theirs.json()) as { data: Record<string, string>[] };
+      const stored = new Set(data.map((labels) => JSON.stringify(labelsFromRecord(labels))));
+      const { jobs } = scrapeSchema.parse({ scrape_configs: scrapeConfigs });
+      const ours = new Set(
+        jobs.flatMap((job, i) => {
+          const verdict = makeTarget(job, { address, labels: { zone: 'z' } });
+          if (verdict.kind !== 'target') throw new Error(`${job.name} has no target`);
+          return storedSeries(job, verdict.target, expositionOf(cases[i].lines));
+        }),
+      );
+      expect([...ours].filter((series) => !stored.has(series))).toEqual([]);
+      expect([...stored].filter((series) => !ours.has(series))).toEqual([]);
+      expect(stored.size).toBeGreaterThan(SERIES_JOBS);
+    } finally {
+      peer.stop();
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+});
+
+/** Resolves when every target was scraped. */
+async function untilScraped(url: string): Promise<void> {
+  for (let i = 0; i < 150; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const { data } = (await (await fetch(`${url}/api/v1/targets`)).json()) as { data: PrometheusTargets };
+    const healths = data.activeTargets.map(({ health }) => health);
+    if (healths.length === SERIES_JOBS && !healths.includes('unknown')) return;
+  }
+  throw new Error('Prometheus did not scrape every target');
+}
 
 /** What became of each job's target: its labels and URL, or `dropped`. */
 async function targetsOf(port: number, said: () => string): Promise<Map<string, Record<string, string> | 'dropped'>> {
