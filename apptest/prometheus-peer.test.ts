@@ -322,6 +322,8 @@ const OTHERS: readonly Asked[] = [
       ['group_next_token', 'abc'],
     ],
   },
+  { path: '/api/v1/rules', params: [['match[]', 'up(']], differs: 'words' },
+  { path: '/api/v1/rules', params: [['match[]', '{severity="page"}']] },
   { path: '/api/v1/alerts' },
   { path: '/api/v1/targets' },
   { path: '/api/v1/targets', params: [['state', 'dropped']] },

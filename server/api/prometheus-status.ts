@@ -1,7 +1,7 @@
 import os from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import { stringify } from 'yaml';
-import { EXPERIMENTAL_AGGREGATIONS, EXPERIMENTAL_FUNCTIONS, SIGNATURES } from '../query/index.ts';
+import { EXPERIMENTAL_AGGREGATIONS, EXPERIMENTAL_FUNCTIONS, parseSelector, SIGNATURES } from '../query/index.ts';
 import type { Params } from './params.ts';
 import { addDataRoute, addRoute } from './prometheus-answer.ts';
 import { badData, invalidParameter, parseBoolean, parseInteger } from './prometheus-params.ts';
@@ -142,6 +142,7 @@ function rules(p: Params) {
     const reason = `strconv.ParseBool: parsing ${JSON.stringify(exclude.slice(0, 100))}: invalid syntax`;
     throw invalidParameter('exclude_alerts', `error converting exclude_alerts: ${reason}`);
   }
+  for (const text of p.all('match[]')) parseSelector(text);
   const limit = p.get('group_limit') ?? '';
   const token = p.get('group_next_token') ?? '';
   if (limit !== '') {
