@@ -53,6 +53,13 @@ describe('barograph simulate against a server', () => {
     fs.rmSync(data, { recursive: true, force: true });
   });
 
+  it('has its data directory for itself, and says who has it', async () => {
+    const { code, stderr } = await barograph('serve', '--port', '0', '--data', data);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`got one that process ${program.pid} has open`);
+    expect(stderr).not.toContain('    at ');
+  });
+
   it('fills the past, and says what was acknowledged, refused and planned', async () => {
     const args = ['--target', program.url, '--otlp-target', program.otlpHttpUrl, '--backfill', '4m', '--seed', '3'];
     const { code, stdout, stderr } = await barograph('simulate', ...args);

@@ -37,7 +37,7 @@ async function firstLine(): Promise<string> {
     lines.close();
     return line;
   }
-  throw new BarographError({ code: 'simulate_usage', status: 400, where: 'standard input', got: 'no line of options' });
+  throw new BarographError({ code: 'usage', status: 400, where: 'standard input', got: 'no line of options' });
 }
 
 function write(line: object): void {

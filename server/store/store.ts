@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import { type DuckDBConnection, DuckDBInstance, LIST, listValue, UINTEGER } from '@duckdb/node-api';
-import type { Labels, Matcher, MetricType, NativeHistogram } from '../model/index.ts';
+import { BarographError, type Labels, type Matcher, type MetricType, type NativeHistogram } from '../model/index.ts';
 import {
   compactAggregateState,
   readAggregateHistograms,
@@ -102,12 +102,7 @@ export interface Store {
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   fs.mkdirSync(options.directory, { recursive: true });
-  const instance = await DuckDBInstance.create(path.resolve(options.directory, 'hot.duckdb'), {
-    threads: String(options.threads ?? 2),
-    memory_limit: `${options.memoryMiB ?? 1024}MiB`,
-    // A checkpoint rewrites row groups, so it should come by the hundred thousand rows, not by the megabyte.
-    checkpoint_threshold: '128MiB',
-  });
+  const instance = await openDatabase(options);
   const connection = await instance.connect();
   await prepareSchema(connection);
   await compactAggregateState(connection);
@@ -185,6 +180,30 @@ async function deleteRows(
   for (const table of ['histograms', 'exemplars']) {
     const statement = `DELETE FROM ${table} WHERE ts BETWEEN ${from} AND ${to} AND series IN (SELECT unnest($1))`;
     await connection.run(statement, [listValue([...ids])], [LIST(UINTEGER)]);
+  }
+}
+
+async function openDatabase(options: StoreOptions): Promise<DuckDBInstance> {
+  const file = path.resolve(options.directory, 'hot.duckdb');
+  try {
+    return await DuckDBInstance.create(file, {
+      threads: String(options.threads ?? 2),
+      memory_limit: `${options.memoryMiB ?? 1024}MiB`,
+      // A checkpoint rewrites row groups, so it should come by the hundred thousand rows, not by the megabyte.
+      checkpoint_threshold: '128MiB',
+    });
+  } catch (cause) {
+    const [, holder] = /Conflicting lock is held.*\(PID (\d+)\)/.exec((cause as Error).message) ?? [];
+    if (holder === undefined) throw cause;
+    throw new BarographError({
+      code: 'data_in_use',
+      status: 500,
+      where: `data directory ${options.directory}`,
+      got: `one that process ${holder} has open`,
+      accepted: 'a data directory for one process at a time',
+      fix: 'stop that process, or start with another --data directory',
+      cause,
+    });
   }
 }
 
