@@ -185,4 +185,13 @@ describe('parse errors', () => {
   it('deep nesting is refused before it exhausts the stack', () => {
     expect(() => parsePromql(`${'('.repeat(600)}a${')'.repeat(600)}`)).toThrow('nested');
   });
+
+  it.each([
+    ['a chain of operators', `a${' + a'.repeat(660)}`],
+    ['a longer one', `a${' + a'.repeat(20_000)}`],
+    ['parentheses', `${'('.repeat(3000)}a${')'.repeat(3000)}`],
+    ['signs', `${'-'.repeat(3000)}a`],
+  ])('says of %s that is too deep that it is too deep', (_what, query) => {
+    expect(() => parsePromql(query)).toThrow(/more than 500 nested expressions/);
+  });
 });

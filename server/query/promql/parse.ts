@@ -49,7 +49,7 @@ class TreeReader {
   }
 
   read(): Expr {
-    const error = syntaxError(this.query, this.tree);
+    const error = syntaxError(this.query, this.tree, MAX_DEPTH);
     if (error) throw error;
     const top = children(this.tree.topNode)[0];
     if (!top) throw parseError(this.query, { start: 0, end: 0 }, 'no expression found in input');

@@ -23,8 +23,11 @@ const CONTEXTS: Readonly<Record<string, readonly [context: string, expected: str
   UnaryExpr: ['expression', 'an expression after the sign'],
 };
 
-/** The first syntax error of a parsed query, or `undefined` where there is none. */
-export function syntaxError(query: string, tree: Tree): BarographError | undefined {
+/**
+ * The first syntax error of a parsed query, or `undefined` where there is none.
+ * @param maxDepth expressions within each other that are accepted: far beyond it the parser gives up on what is right.
+ */
+export function syntaxError(query: string, tree: Tree, maxDepth: number): BarographError | undefined {
   let broken: SyntaxNode | undefined;
   tree.iterate({
     enter: (node) => {
@@ -33,6 +36,9 @@ export function syntaxError(query: string, tree: Tree): BarographError | undefin
     },
   });
   if (!broken) return unterminated(query, tree);
+  if (depthOf(tree) > maxDepth) {
+    return parseError(query, { start: broken.from, end: broken.from }, `more than ${maxDepth} nested expressions`);
+  }
   const rest = query.slice(broken.from);
   const found = broken.to > broken.from ? query.slice(broken.from, broken.to) : rest;
   const start = broken.from + (found.length - found.trimStart().length);
@@ -46,6 +52,19 @@ export function syntaxError(query: string, tree: Tree): BarographError | undefin
   const [context, expected] = contextOf(broken);
   const what = tokenAt(query, start);
   return parseError(query, { start, end: start }, `unexpected ${what} in ${context}, expected ${expected}`);
+}
+
+function depthOf(tree: Tree): number {
+  let [depth, deepest] = [0, 0];
+  tree.iterate({
+    enter: () => {
+      deepest = Math.max(deepest, ++depth);
+    },
+    leave: () => {
+      depth--;
+    },
+  });
+  return deepest;
 }
 
 /** The grammar accepts a string without its closing quote; Prometheus doesn't. */
