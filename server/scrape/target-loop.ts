@@ -10,7 +10,7 @@ import {
   scrapeAcceptHeader,
   scrapeProtocolOf,
 } from '../wire/index.ts';
-import type { BodySpace } from './body-space.ts';
+import { type BodySpace, freeBody } from './body-space.ts';
 import type { ScrapeJob } from './config.ts';
 import { type FailureReason, failure, type ScrapeFailure } from './failure.ts';
 import { hideSecrets } from './hide-secrets.ts';
@@ -219,9 +219,17 @@ export class TargetLoop {
     try {
       const encoding = parseContentEncoding(answer.contentEncoding);
       const protocol = scrapeProtocolOf(answer.contentType, this.#job.fallbackProtocol);
-      if (encoding === 'identity') return { kind: 'body', protocol, bytes: size, read: () => space.join(chunks, size) };
+      if (encoding === 'identity') {
+        return { kind: 'body', protocol, bytes: size, read: () => space.join(chunks, size), free: () => {} };
+      }
       const inflated = await inflateInBackground(Buffer.concat(chunks, size), encoding, this.#job.bodyBytesLimit);
-      return { kind: 'body', protocol, bytes: inflated.byteLength, read: () => inflated };
+      return {
+        kind: 'body',
+        protocol,
+        bytes: inflated.byteLength,
+        read: () => inflated,
+        free: () => freeBody(inflated),
+      };
     } catch (error) {
       return failureOf(error);
     } finally {
@@ -229,7 +237,7 @@ export class TargetLoop {
     }
   }
 
-  #take({ bytes, protocol, read }: DecompressedBody, ms: number): TakenScrape | ScrapeFailure {
+  #take({ bytes, protocol, read, free }: DecompressedBody, ms: number): TakenScrape | ScrapeFailure {
     const { batch, taker } = this.#parts;
     const { honorTimestamps, keepClassicHistograms } = this.#job;
     try {
@@ -241,6 +249,7 @@ export class TargetLoop {
       return failureOf(error);
     } finally {
       batch.clear();
+      free();
     }
   }
 
@@ -287,7 +296,10 @@ export class TargetLoop {
   #notStored(error: unknown): void {
     const { stats, log } = this.#parts;
     if (!(error instanceof BarographError)) {
-      log.error({ err: error, job: this.#job.name }, 'a scrape ended with a bug');
+      const lastError = 'internal: an unexpected error; the log has it';
+      if (this.#status.lastError !== lastError)
+        log.error({ err: error, job: this.#job.name }, 'a scrape ended with a bug');
+      this.#status = { ...this.#status, lastError };
       return;
     }
     if (error.code === 'overloaded') stats.scrapes.overloaded++;
@@ -303,6 +315,8 @@ interface DecompressedBody {
   readonly bytes: number;
   /** The body, valid until the next `await`. */
   readonly read: () => Uint8Array;
+  /** Gives its memory back. */
+  readonly free: () => void;
 }
 
 function countTaken(stats: ScrapeStats, outcome: TakenScrape): void {
