@@ -17,7 +17,7 @@ export interface Discovery {
 
 /** What every discovery tells of its work. */
 export interface DiscoveryLog {
-  /** A source that couldn't be read: its last good content stays in force. `why` has no secrets. */
+  /** A source that couldn't be read: what it said last stays, and a file that isn't there says nothing. No secrets in `why`. */
   readonly failed: (kind: DiscoveryKind, why: string) => void;
 }
 

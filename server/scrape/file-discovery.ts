@@ -78,6 +78,7 @@ export class FileDiscovery implements Discovery {
       const [before, after] = path.basename(full).split('*');
       if (after === undefined) {
         if (fs.existsSync(full)) files.add(full);
+        else this.#log.failed('file', `${full} is not there`);
         continue;
       }
       const folder = path.dirname(full);

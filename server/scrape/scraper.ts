@@ -76,7 +76,7 @@ export class Scraper {
     const discoveryLog: DiscoveryLog = {
       failed: (kind, why) => {
         this.discoveryFailures[kind]++;
-        log.warn({ mechanism: kind, error: why }, 'discovery failed; what it found last stays');
+        log.warn({ mechanism: kind, error: why }, 'discovery could not read a source');
       },
     };
     this.#pools = config.jobs.map((job) => {
