@@ -67,7 +67,8 @@ export class ScrapeIngest {
     const none = { id: -1, fleetSlot: -1, output: -1, fleetOutput: -1, hashHigh: hi, hashLow: lo };
     try {
       const verdict = door.governor.judgeSeries(labels, type, 'scrape');
-      if (verdict.kind === 'refuse') return { ...none, kind: 'refused' };
+      // Whatever else governance says of a series, it isn't stored.
+      if (verdict.kind !== 'keep' && verdict.kind !== 'aggregate') return { ...none, kind: 'refused' };
       const fleetOutput = verdict.fleet ? door.openOutput(verdict.fleet.labels, verdict.fleet.rule) : -1;
       const id = door.store.series.resolve(verdict.labels);
       if (verdict.kind === 'keep') {
