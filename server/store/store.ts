@@ -217,7 +217,7 @@ async function lastTablesCommit(connection: DuckDBConnection): Promise<number> {
 
 function lastSamples(samples: SampleStore, replayed: LastSamples, sinceMs: number): LastSample[] {
   const last = new LastSamples();
-  samples.visitLastInBlocks(sinceMs, (series, timestampMs, value) => last.note(series, timestampMs, value));
+  last.noteBlocks(samples.catalog.blocks, sinceMs);
   // What only journals hold was written later than any block.
   for (const { series, timestampMs, value } of replayed.since(sinceMs)) last.note(series, timestampMs, value);
   return [...last.since(sinceMs)];

@@ -1,3 +1,5 @@
+import { BlockReader, type BlockSummary } from './block-file.ts';
+import { decodeChunk, MAX_CHUNK_SAMPLES, sampleColumns } from './chunk-codec.ts';
 import type { SampleBuffer } from './sample-buffer.ts';
 
 /** The last sample of each series by time; of equal times the one that was noted last. */
@@ -17,6 +19,25 @@ export class LastSamples {
   noteAll(samples: SampleBuffer): void {
     const { series, times, values, count } = samples;
     for (let row = 0; row < count; row++) this.note(series[row], times[row], values[row]);
+  }
+
+  /** Notes the last sample of each series in blocks, given in the order of their sequences, that is at or after `sinceMs`. */
+  noteBlocks(blocks: readonly BlockSummary[], sinceMs: number): void {
+    const columns = sampleColumns(MAX_CHUNK_SAMPLES);
+    for (const { path, maxMs } of blocks) {
+      if (maxMs < sinceMs) continue;
+      const block = new BlockReader(path);
+      const last: number[] = [];
+      for (let chunk = 0; chunk < block.chunks; chunk++) {
+        const isLast = block.series[chunk + 1] !== block.series[chunk];
+        if (isLast && block.lastMs[chunk] >= sinceMs) last.push(chunk);
+      }
+      block.read(last, (chunk, words, at) => {
+        const count = decodeChunk(words, at, columns, 0);
+        this.note(block.series[chunk], columns.times[count - 1], columns.values[count - 1]);
+      });
+      block.close();
+    }
   }
 
   /** Those at or after `sinceMs`. */

@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SampleBuffer, SampleReader, SampleStore } from './index.ts';
+import { LastSamples, SampleBuffer, SampleReader, SampleStore } from './index.ts';
 import { blocksToMerge } from './sealer.ts';
 
 let directory = '';
@@ -114,9 +114,11 @@ describe('samples', () => {
     expect(files('.journal')).toHaveLength(1);
     expect(read([3])[0]).toEqual(Array.from({ length: 200 }, (_, t) => [t * 1000, t * 3]));
     expect(read([3], 5000, 7000)[0].map(([time]) => time)).toEqual([5000, 6000, 7000]);
-    const last: [number, number, number][] = [];
-    store.visitLastInBlocks(0, (...one) => last.push(one));
-    expect(Math.max(...last.filter(([id]) => id === 9).map(([, time]) => time))).toBeGreaterThan(100_000);
+    const last = new LastSamples();
+    last.noteBlocks(store.catalog.blocks, 0);
+    const [ninth] = [...last.since(0)].filter(({ series }) => series === 9);
+    expect(ninth.timestampMs).toBeGreaterThan(100_000);
+    expect(ninth.value).toBe((ninth.timestampMs / 1000) * 9);
   });
 
   it('beyond the limit of a query are refused with the limit', async () => {

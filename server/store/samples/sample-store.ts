@@ -1,8 +1,7 @@
 import fs from 'node:fs';
-import path from 'node:path';
-import { BlockReader, type BlockSummary, readBlockSummary } from './block-file.ts';
+import { BlockReader, type BlockSummary } from './block-file.ts';
 import type { SampleCatalog } from './catalog.ts';
-import { decodeChunk, MAX_CHUNK_SAMPLES, sampleColumns } from './chunk-codec.ts';
+import { blockFile, findBlocks, findJournals, journalFile, syncDirectory, unfinishedFile } from './files.ts';
 import { JournalWriter, replayJournal } from './journal.ts';
 import type { SampleBuffer } from './sample-buffer.ts';
 import { blocksToMerge, Sealer } from './sealer.ts';
@@ -117,7 +116,8 @@ export class SampleStore {
     fs.mkdirSync(options.directory, { recursive: true });
     const store = new SampleStore(options);
     try {
-      store.takeUpBlocks();
+      store.tombstones = readTombstones(options.directory);
+      store.blocks = findBlocks(options.directory);
       await store.takeUpJournals(options);
       return store;
     } catch (error) {
@@ -256,7 +256,7 @@ export class SampleStore {
     slots = this.limits.segmentSlots,
   ): Promise<OpenSegment> {
     const memory = createSegmentMemory(sequence, slots);
-    const journal = await JournalWriter.open(this.journalPath(sequence), journalBytes);
+    const journal = await JournalWriter.open(journalFile(this.directory, sequence), journalBytes);
     syncDirectory(this.directory);
     return { memory, writer: new SegmentWriter(memory), journal, openedMs: Date.now() };
   }
@@ -287,7 +287,12 @@ export class SampleStore {
 
   private async sealSegment(segment: OpenSegment): Promise<void> {
     const { tombstones } = this;
-    const block = await this.sealer.run({ kind: 'seal', memory: segment.memory, tombstones, path: this.temporary() });
+    const block = await this.sealer.run({
+      kind: 'seal',
+      memory: segment.memory,
+      tombstones,
+      path: unfinishedFile(this.directory),
+    });
     await this.replaceSegment(segment, block);
   }
 
@@ -298,7 +303,7 @@ export class SampleStore {
     // A block may hold samples from both sides of a deletion only once those that it concerns are gone.
     const parts = tombstone ? this.blocksWith(tombstone).slice(0, 1) : (blocksToMerge(this.blocks) ?? []);
     if (parts.length > 0) {
-      const block = await this.sealer.run({ kind: 'merge', parts, tombstones, path: this.temporary() });
+      const block = await this.sealer.run({ kind: 'merge', parts, tombstones, path: unfinishedFile(this.directory) });
       this.replaceBlocks(parts, block);
       return true;
     }
@@ -322,10 +327,6 @@ export class SampleStore {
         reader.close();
       }
     });
-  }
-
-  private temporary(): string {
-    return path.join(this.directory, 'unfinished.block');
   }
 
   private async replaceSegment(segment: OpenSegment, block: BlockSummary): Promise<void> {
@@ -355,15 +356,10 @@ export class SampleStore {
 
   /** Gives a finished file the name by which it counts. */
   private giveName(block: BlockSummary): BlockSummary {
-    const name = `${digits(block.firstSequence)}-${digits(block.sequence)}-${block.revision}.block`;
-    const named = { ...block, path: path.join(this.directory, name) };
+    const named = { ...block, path: blockFile(this.directory, block) };
     fs.renameSync(block.path, named.path);
     syncDirectory(this.directory);
     return named;
-  }
-
-  private journalPath(sequence: number): string {
-    return path.join(this.directory, `${digits(sequence)}.journal`);
   }
 
   private changed(): void {
@@ -371,35 +367,9 @@ export class SampleStore {
     this.onChange();
   }
 
-  private takeUpBlocks(): void {
-    fs.rmSync(this.temporary(), { force: true });
-    this.tombstones = readTombstones(this.directory);
-    const found = fs.readdirSync(this.directory).filter((name) => name.endsWith('.block'));
-    const blocks = found.map((name) => {
-      const [firstSequence, sequence, revision] = name.replace('.block', '').split('-').map(Number);
-      return readBlockSummary(path.join(this.directory, name), { firstSequence, sequence, revision });
-    });
-    for (const block of blocks) {
-      // A crash between a merge and the removal of its parts leaves both.
-      const isMerged = blocks.some((other) => other !== block && covers(other, block));
-      if (isMerged) fs.rmSync(block.path);
-      else this.blocks.push(block);
-    }
-    this.blocks.sort((a, b) => a.sequence - b.sequence);
-  }
-
   private async takeUpJournals(options: SampleStoreOptions): Promise<void> {
     const sealed = this.blocks.at(-1)?.sequence ?? 0;
-    const names = fs.readdirSync(this.directory).filter((name) => name.endsWith('.journal'));
-    let sequences: number[] = [];
-    for (const sequence of names.map((name) => Number(name.replace('.journal', ''))).sort((a, b) => a - b)) {
-      if (sequence <= sealed) fs.rmSync(this.journalPath(sequence));
-      else sequences.push(sequence);
-    }
-    // A crash may have come after a journal was made and before anything was in it.
-    const isEmpty = (sequence: number) => fs.statSync(this.journalPath(sequence)).size === 0;
-    for (const sequence of sequences.filter(isEmpty)) fs.rmSync(this.journalPath(sequence));
-    sequences = sequences.filter((sequence) => fs.existsSync(this.journalPath(sequence)));
+    const sequences = findJournals(this.directory, sealed);
     this.commits = options.tablesCommit;
     for (const sequence of sequences) {
       await this.takeUpJournal(sequence, sequence === sequences.at(-1), options);
@@ -409,7 +379,7 @@ export class SampleStore {
 
   /** Fills a segment from its journal; it waits like those that were filled in this process. */
   private async takeUpJournal(sequence: number, isNewest: boolean, options: SampleStoreOptions): Promise<void> {
-    const file = this.journalPath(sequence);
+    const file = journalFile(this.directory, sequence);
     const bytes = fs.statSync(file).size;
     let segment = await this.openSegment(sequence, bytes);
     this.waiting.push(segment);
@@ -435,49 +405,5 @@ export class SampleStore {
     this.commits = Math.max(this.commits, replay.lastCommit);
     this.stats.droppedBytes += replay.dropped;
     if (replay.dropped > 0) await segment.journal.takeBack(replay.bytes);
-  }
-
-  /**
-   * Calls back with the last sample, by time, of each series that blocks hold and that is at or after `sinceMs`; a
-   * series may come several times, the right one last.
-   */
-  visitLastInBlocks(sinceMs: number, visit: (series: number, timestampMs: number, value: number) => void): void {
-    const columns = sampleColumns(MAX_CHUNK_SAMPLES);
-    for (const { path: file, maxMs } of this.blocks) {
-      if (maxMs < sinceMs) continue;
-      const block = new BlockReader(file);
-      const last: number[] = [];
-      for (let chunk = 0; chunk < block.chunks; chunk++) {
-        const isLast = block.series[chunk + 1] !== block.series[chunk];
-        if (isLast && block.lastMs[chunk] >= sinceMs) last.push(chunk);
-      }
-      block.read(last, (chunk, words, at) => {
-        const count = decodeChunk(words, at, columns, 0);
-        visit(block.series[chunk], columns.times[count - 1], columns.values[count - 1]);
-      });
-      block.close();
-    }
-  }
-}
-
-function covers(outer: BlockSummary, inner: BlockSummary): boolean {
-  if (outer.firstSequence === inner.firstSequence && outer.sequence === inner.sequence) {
-    return outer.revision > inner.revision;
-  }
-  return outer.firstSequence <= inner.firstSequence && outer.sequence >= inner.sequence;
-}
-
-/** Numbers in file names sort as text does. */
-function digits(sequence: number): string {
-  return String(sequence).padStart(8, '0');
-}
-
-/** Makes new names in a folder durable. */
-function syncDirectory(directory: string): void {
-  const handle = fs.openSync(directory, 'r');
-  try {
-    fs.fsyncSync(handle);
-  } finally {
-    fs.closeSync(handle);
   }
 }
