@@ -1,0 +1,185 @@
+import { type Attributes, SpanStatusCode } from '@opentelemetry/api';
+import { isResponseId, refusalOfCode } from './codes.ts';
+import type { Outcome, TokenType } from './generated/conventions.ts';
+import type { Inference } from './inference.ts';
+import type { InferenceEnd } from './inference-types.ts';
+import { type Instruments, tokenAttributes } from './instruments.ts';
+import type { LabelSet } from './label-sets.ts';
+import { figuresOf, outputTokensOf, type StreamFigures } from './measure.ts';
+import { outcomeOf } from './outcome.ts';
+import { tokenBucketOf } from './token-bucket.ts';
+
+/** The place where the SDK measures, for the label stage of the time to the first token. */
+export type MeasuredStage = 'client' | 'gateway' | 'engine';
+
+/** A request that has ended, as it is told: every value judged, nothing of its content. */
+export interface FinishedRequest {
+  readonly inference: Inference;
+  readonly end: InferenceEnd;
+  readonly labels: LabelSet;
+  readonly outcome: Outcome;
+  readonly errorType: string | undefined;
+  readonly promptClass: string | undefined;
+  readonly tokenBucket: string | undefined;
+  readonly figures: StreamFigures;
+}
+
+/** Brings a request's end onto the contract. */
+export function finish(
+  inference: Inference,
+  end: InferenceEnd,
+  labels: LabelSet,
+  promptClass: string | undefined,
+): FinishedRequest {
+  const outcome = outcomeOf(end);
+  const failed = outcome !== 'ok' && outcome !== 'truncated' && outcome !== 'refused';
+  const errorType = failed || end.errorType ? (codeOf(end.errorType) ?? defaultErrorType(outcome, end)) : undefined;
+  return {
+    inference,
+    end,
+    labels,
+    outcome,
+    errorType,
+    promptClass,
+    tokenBucket: tokenBucketOf(inference.usage?.inputTokens),
+    figures: figuresOf(inference),
+  };
+}
+
+function codeOf(value: string | null | undefined): string | undefined {
+  return typeof value === 'string' && refusalOfCode(value) === undefined ? value : undefined;
+}
+
+/** What went wrong where nothing named it; an error that has a status is called by it. */
+function defaultErrorType(outcome: Outcome, end: InferenceEnd): string {
+  if (outcome === 'empty') return 'empty_response';
+  if (outcome !== 'error') return outcome;
+  if (end.httpStatus !== undefined && end.httpStatus >= 400) return String(end.httpStatus);
+  if (end.hasErrorBody) return 'error_body';
+  return end.streamEnded === false ? 'stream_broken' : 'error';
+}
+
+/** Records the contract's metrics of a request that has ended. */
+export function recordMetrics(finished: FinishedRequest, instruments: Instruments, stage: MeasuredStage): void {
+  const { inference, labels, outcome, figures, tokenBucket: token_bucket } = finished;
+  const { context } = inference;
+  labels.addRequest(outcome);
+  // How long a request took that gave no answer has nothing to do with its prompt's size.
+  const isAnswer = outcome === 'ok' || outcome === 'truncated';
+  const bucket = token_bucket === undefined ? undefined : { token_bucket };
+  const sized = isAnswer ? bucket : undefined;
+  instruments.inference_total_latency_seconds.record(
+    (inference.endMs - inference.startMs) / 1000,
+    labels.with(`total ${outcome} ${sized?.token_bucket}`, () => ({ outcome, ...sized })),
+    context,
+  );
+  const ofBucket = () => labels.with(`bucket ${token_bucket}`, () => ({ ...bucket }));
+  if (figures.firstTokenSeconds !== undefined) {
+    const first = inference.firstKind;
+    const { promptClass: prompt_class } = finished;
+    const extra = () => ({ ...(prompt_class === undefined ? {} : { prompt_class }), ...bucket, stage, first });
+    const attributes = labels.with(`ttft ${prompt_class} ${token_bucket} ${stage} ${first}`, extra);
+    instruments.inference_ttft_seconds.record(figures.firstTokenSeconds, attributes, context);
+  }
+  if (figures.secondsPerToken !== undefined)
+    instruments.inference_time_per_output_token_seconds.record(figures.secondsPerToken, ofBucket(), context);
+  if (figures.tokensPerSecond !== undefined)
+    instruments.inference_tokens_per_second.record(figures.tokensPerSecond, ofBucket(), context);
+  if (figures.gapsAreTokens) labels.addGaps(inference.gaps!);
+  recordTokens(finished, instruments);
+}
+
+function recordTokens({ inference, labels }: FinishedRequest, instruments: Instruments): void {
+  const record = (type: TokenType, count: number | undefined, estimated: boolean, isPart: boolean): void => {
+    // A part that is none would double the number of series and say nothing.
+    if (count === undefined || (isPart && count === 0)) return;
+    labels.addTokens(type, count, estimated);
+    const attributes = tokenAttributes(labels, type, estimated);
+    instruments.inference_token_count.record(count, attributes, inference.context);
+  };
+  const output = outputTokensOf(inference);
+  record('input', inference.usage?.inputTokens, false, false);
+  record('output', output?.tokens, output?.estimated === true, false);
+  record('cached', inference.usage?.cachedTokens, false, true);
+  record('reasoning', inference.usage?.reasoningTokens, false, true);
+}
+
+/** The attributes that a span has from its start, which samplers see. */
+export function startAttributes(inference: Pick<Inference, 'request'>, labels: LabelSet): Attributes {
+  const { request } = inference;
+  const attributes: Attributes = { ...labels.attributes, 'gen_ai.operation.name': request.operation ?? 'chat' };
+  const put = (name: string, value: Attributes[string]): void => {
+    if (value !== undefined) attributes[name] = value;
+  };
+  put('gen_ai.provider.name', codeOf(request.provider));
+  put('gen_ai.request.model', labels.attributes.model_version);
+  put('gen_ai.request.stream', request.streamed);
+  put('gen_ai.request.max_tokens', numberOf(request.maxTokens));
+  put('gen_ai.request.choice.count', numberOf(request.choices));
+  put('gen_ai.request.temperature', numberOf(request.temperature));
+  put('gen_ai.request.top_p', numberOf(request.topP));
+  put('gen_ai.output.type', codeOf(request.outputType));
+  put('server.address', codeOf(request.serverAddress));
+  put('server.port', numberOf(request.serverPort));
+  return attributes;
+}
+
+function numberOf(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+}
+
+/** Writes a request's end on its span, and ends it. @param endTime Left out where the span's own clock is right. */
+export function endSpan(finished: FinishedRequest, endTime: number | undefined): void {
+  const { inference, end, labels, outcome, errorType, figures } = finished;
+  const { span, usage } = inference;
+  if (span.isRecording()) {
+    const attributes: Attributes = { ...labels.attributes, outcome };
+    const put = (name: string, value: Attributes[string]): void => {
+      if (value !== undefined) attributes[name] = value;
+    };
+    put('prompt_class', finished.promptClass);
+    put('token_bucket', finished.tokenBucket);
+    put('error.type', errorType);
+    if (end.responseModel !== undefined) put('gen_ai.response.model', labels.attributes.model_version);
+    if (isResponseId(end.responseId)) put('gen_ai.response.id', end.responseId);
+    const reasons = (end.finishReasons ?? []).flatMap((reason) => codeOf(reason) ?? []);
+    if (reasons.length > 0 || outcome === 'error')
+      put('gen_ai.response.finish_reasons', reasons.length > 0 ? reasons : ['error']);
+    put('gen_ai.response.time_to_first_chunk', figures.firstTokenSeconds);
+    if (inference.firstKind === 'reasoning') put('time_to_first_visible', figures.firstVisibleSeconds);
+    put('gen_ai.usage.input_tokens', usage?.inputTokens);
+    put('gen_ai.usage.output_tokens', usage?.outputTokens);
+    put('gen_ai.usage.cache_read.input_tokens', usage?.cachedTokens);
+    put('gen_ai.usage.cache_write.input_tokens', usage?.cacheWriteTokens);
+    put('gen_ai.usage.reasoning.output_tokens', usage?.reasoningTokens);
+    if (inference.attempts > 1) put('attempts', inference.attempts);
+    span.setAttributes(attributes);
+    if (outcome === 'error' || outcome === 'timeout' || outcome === 'empty')
+      span.setStatus({ code: SpanStatusCode.ERROR });
+  }
+  span.end(endTime);
+}
+
+/** The fields of the event that tells of a request's end. */
+export function finishedFields(finished: FinishedRequest): Record<string, string | number> {
+  const { inference, outcome, figures } = finished;
+  const fields: Record<string, string | number> = { outcome };
+  const put = (name: string, value: string | number | undefined): void => {
+    if (value !== undefined) fields[name] = value;
+  };
+  put('prompt_class', finished.promptClass);
+  put('token_bucket', finished.tokenBucket);
+  put('prompt_tokens', inference.usage?.inputTokens);
+  put('cached_tokens', inference.usage?.cachedTokens);
+  put('response_tokens', outputTokensOf(inference)?.tokens);
+  fields.total_ms = Math.round(inference.endMs - inference.startMs);
+  put('ttft_ms', milliseconds(figures.firstTokenSeconds));
+  if (inference.firstKind === 'reasoning') put('first_visible_ms', milliseconds(figures.firstVisibleSeconds));
+  if (inference.attempts > 1) fields.attempts = inference.attempts;
+  put('error_type', finished.errorType);
+  return fields;
+}
+
+function milliseconds(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : Math.round(seconds * 1000);
+}
