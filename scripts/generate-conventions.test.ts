@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { RE2JS } from 're2js';
 import { describe, expect, it } from 'vitest';
 import { contradictionsOf } from './conventions/check.ts';
+import { expandEngines } from './conventions/engines.ts';
 import { type Plain, printValue } from './conventions/print.ts';
 import { ConventionsError, parseConventions, readConventions } from './conventions/read.ts';
 import { metricsSchema, spansSchema } from './conventions/schema.ts';
@@ -42,8 +43,34 @@ describe('The conventions', () => {
       'metrics.yaml inference_requests_total: shoe_size is neither structural nor infrastructure',
       'metrics.yaml buckets score: bounds must rise',
       'engines.yaml vllm vllm:num_requests_running: no metric of metrics.yaml is named inference_nothing',
+      // Ray takes the table of vLLM over, and the mistake with it.
+      'engines.yaml ray_serve_llm ray_vllm_num_requests_running: no metric of metrics.yaml is named inference_nothing',
       'outcomes.yaml finish_reasons: got fine; accepted: ok | refused | truncated | timeout | error | cancelled | empty',
     ]);
+  });
+});
+
+describe('The tables of engines', () => {
+  it('say what contradicts itself.', () => {
+    const broken = structuredClone(conventions);
+    const { sglang, tgi, nim } = broken.engines.engines;
+    sglang.metrics[0].was = ['vllm:num_running'];
+    sglang.ignored.push({ source: 'sglang:token_usage', why: 'Nothing.' });
+    tgi.metrics[0].value_labels = [{ source: 'a', target: 'outcome', values: {}, otherwise: 'other' }];
+    nim.recognise = [];
+    expect(contradictionsOf(broken)).toEqual([
+      "engines.yaml sglang sglang:num_running_reqs: vllm:num_running doesn't begin with sglang:",
+      "engines.yaml sglang ignored sglang:token_usage: is mapped, so it isn't ignored",
+      'engines.yaml tgi tgi_batch_current_size: inference_requests_running has no label outcome',
+      'engines.yaml tgi tgi_batch_current_size: outcome is other; accepted: ok | refused | truncated | timeout | error | cancelled | empty',
+      'engines.yaml nim: needs either prefixes or recognise',
+    ]);
+  });
+
+  it("take over another engine's with the beginning of the names replaced.", () => {
+    const [first] = expandEngines(conventions.engines.engines).ray_serve_llm.metrics;
+    expect(first.source).toBe('ray_vllm_num_requests_running');
+    expect(conventions.engines.engines.vllm.metrics[0].source).toBe('vllm:num_requests_running');
   });
 });
 

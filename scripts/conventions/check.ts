@@ -1,5 +1,6 @@
 // The file itself rather than the room's index, which would load what this very script generates.
 import { metricName, type NamedMetricKind } from '../../server/wire/otlp-names.ts';
+import { expandEngines } from './engines.ts';
 import type { Conventions } from './schema.ts';
 
 /** The kinds of OTLP metrics that a contract's metric of a type may be sent as. */
@@ -133,14 +134,11 @@ function engineContradictions({ engines, labels, metrics }: Conventions): string
         problems.push(`${place}: ${label} is ${value}; accepted: ${accepted.join(' | ')}`);
     }
   };
-  for (const [engine, { prefix, metrics: mapped }] of Object.entries(engines.engines)) {
-    for (const metric of mapped) {
-      const place = `engines.yaml ${engine} ${metric.source}`;
-      if (!metric.source.startsWith(prefix)) problems.push(`${place}: doesn't begin with ${prefix}`);
-      targetProblems(place, metric.target, metric.labels);
-      for (const { target, values } of metric.value_labels)
-        for (const value of Object.values(values)) targetProblems(place, metric.target, { [target]: value });
-    }
+  for (const [engine, spec] of Object.entries(expandEngines(engines.engines)))
+    problems.push(...engineTableContradictions(`engines.yaml ${engine}`, spec, targetProblems));
+  for (const [engine, { like }] of Object.entries(engines.engines)) {
+    if (like && !engines.engines[like.engine])
+      problems.push(`engines.yaml ${engine}: no engine is named ${like.engine}`);
   }
   for (const { field, target, labels: set } of engines.dcgm) targetProblems(`engines.yaml ${field}`, target, set);
   const fields = new Set(engines.dcgm.map((field) => field.field));
@@ -148,6 +146,43 @@ function engineContradictions({ engines, labels, metrics }: Conventions): string
     if ((bit & (bit - 1)) !== 0) problems.push(`engines.yaml throttle_reasons ${reason}: ${bit} isn't one bit`);
     if (counter && !fields.has(counter))
       problems.push(`engines.yaml throttle_reasons ${reason}: no dcgm field ${counter}`);
+  }
+  return problems;
+}
+
+type EngineTable = Conventions['engines']['engines'][string];
+
+function engineTableContradictions(
+  place: string,
+  { prefixes, recognise, metrics, ignored, labels }: EngineTable,
+  targetProblems: (place: string, target: string, set: Readonly<Record<string, string>>) => void,
+): string[] {
+  const problems: string[] = [];
+  if ((prefixes.length === 0) === (recognise.length === 0))
+    problems.push(`${place}: needs either prefixes or recognise`);
+  const own = (name: string) => prefixes.length === 0 || prefixes.some((prefix) => name.startsWith(prefix));
+  for (const metric of metrics) {
+    for (const name of [metric.source, ...metric.was]) {
+      if (!own(name)) problems.push(`${place} ${metric.source}: ${name} doesn't begin with ${prefixes.join(' or ')}`);
+    }
+    targetProblems(`${place} ${metric.source}`, metric.target, metric.labels);
+    for (const { target, values, otherwise } of metric.value_labels)
+      for (const value of [...Object.values(values), otherwise])
+        targetProblems(`${place} ${metric.source}`, metric.target, { [target]: value });
+    const gives = metrics.some((other) => !other.subtract && other.target === metric.target);
+    if (metric.subtract && !gives) problems.push(`${place} ${metric.source}: nothing gives what it is taken off`);
+  }
+  for (const { source } of ignored) {
+    if (!source.startsWith('*') && !own(source))
+      problems.push(`${place} ignored ${source}: doesn't begin with ${prefixes.join(' or ')}`);
+    if (metrics.some((metric) => [metric.source, ...metric.was].includes(source)))
+      problems.push(`${place} ignored ${source}: is mapped, so it isn't ignored`);
+  }
+  for (const name of repeats(ignored.map(({ source }) => source)))
+    problems.push(`${place} ignored: ${name} stands twice`);
+  for (const label of Object.keys(labels)) {
+    if (!['model_version', 'replica', 'adapter', 'deployment'].includes(label))
+      problems.push(`${place} labels: ${label} isn't one that a source may give`);
   }
   return problems;
 }

@@ -1,3 +1,4 @@
+import { expandEngines } from './engines.ts';
 import type { Plain } from './print.ts';
 import type { Conventions } from './schema.ts';
 
@@ -217,13 +218,14 @@ function logDeclarations({ logs }: Conventions): Declaration[] {
 }
 
 function engineDeclarations({ engines }: Conventions): Declaration[] {
-  const specs = mapValues(engines.engines, (engine) => ({
-    prefix: engine.prefix,
-    metrics: engine.metrics.map(({ value_labels, ratio_of, factor, ...metric }) => ({
+  const specs = mapValues(expandEngines(engines.engines), ({ labels, like: _, metrics, ...engine }) => ({
+    ...engine,
+    labelSources: labels,
+    metrics: metrics.map(({ value_labels, known_by, ratio_of, ...metric }) => ({
       ...metric,
       valueLabels: value_labels,
+      knownBy: known_by,
       ratioOf: ratio_of,
-      factor,
     })),
   }));
   return [

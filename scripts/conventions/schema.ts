@@ -120,25 +120,55 @@ export const logsSchema = z.strictObject({
   ),
 });
 
+const glob = z.string().regex(/^[a-zA-Z0-9_:*]+$/, 'a metric name, with * for any rest');
+
+const engineMetric = z.strictObject({
+  source: text,
+  was: z.array(text).default([]),
+  target: metricName,
+  labels: labels.default({}),
+  value_labels: z
+    .array(
+      z.strictObject({
+        source: text,
+        target: labelName,
+        values: z.record(z.string(), z.string()),
+        otherwise: z.string().default('other'),
+      }),
+    )
+    .default([]),
+  only: z.record(z.string(), z.array(z.string()).min(1)).default({}),
+  part: z.enum(['sum', 'count']).optional(),
+  unless: text.optional(),
+  known_by: z.strictObject({ metric: text, label: text }).optional(),
+  ratio_of: text.optional(),
+  subtract: z.boolean().default(false),
+  factor: z.number().positive().default(1),
+  needs: sentence.optional(),
+  note: sentence.optional(),
+});
+
+export const engineSchema = z.strictObject({
+  title: text,
+  versions: text,
+  layer: z.enum(['engine', 'gateway']),
+  prefixes: z.array(text),
+  recognise: z.array(text).default([]),
+  ports: z.array(z.int().positive()).min(1),
+  paths: z.array(z.string().startsWith('/')).min(1),
+  images: z.array(z.string().toLowerCase()).min(1),
+  setup: sentence,
+  model: z.strictObject({ path: z.string().startsWith('/'), at: z.array(text).min(1) }).optional(),
+  labels: z.record(labelName, z.array(text).min(1)).default({}),
+  index: text.optional(),
+  copies: z.array(text).default([]),
+  like: z.strictObject({ engine: labelName, prefix: text, becomes: text }).optional(),
+  metrics: z.array(engineMetric),
+  ignored: z.array(z.strictObject({ source: glob, why: sentence })),
+});
+
 export const enginesSchema = z.strictObject({
-  engines: z.record(
-    labelName,
-    z.strictObject({
-      prefix: text,
-      metrics: z.array(
-        z.strictObject({
-          source: text,
-          target: metricName,
-          labels: labels.default({}),
-          value_labels: z
-            .array(z.strictObject({ source: text, target: labelName, values: z.record(z.string(), z.string()) }))
-            .default([]),
-          ratio_of: text.optional(),
-          factor: z.number().positive().default(1),
-        }),
-      ),
-    }),
-  ),
+  engines: z.record(labelName, engineSchema),
   dcgm: z.array(
     z.strictObject({
       field: z.string().regex(/^DCGM_FI_[A-Z0-9_]+$/),

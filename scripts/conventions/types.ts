@@ -213,28 +213,74 @@ export type LogRole = 'cause' | 'consequence';`,
 export interface EngineMetric {
   /** The name as the server exposes it. */
   readonly source: string;
+  /** Older names of the same measure; of all of them the first that is there is read. */
+  readonly was: readonly string[];
   readonly target: string;
   /** Set on every series of the target. */
   readonly labels: Readonly<Record<string, string>>;
-  /** Labels of the source whose values are translated; the source's label is dropped, unlisted values become \`other\`. */
+  /**
+   * Labels of the source whose values are translated; the source's label is dropped, unlisted values become
+   * \`otherwise\`. Of a dotted value only the last part counts.
+   */
   readonly valueLabels: readonly {
     readonly source: string;
     readonly target: string;
     readonly values: Readonly<Record<string, string>>;
+    readonly otherwise: string;
   }[];
+  /** A series is read only where these labels of the source have one of the values; '' stands for an absent label. */
+  readonly only: Readonly<Record<string, readonly string[]>>;
+  /** What of a histogram is read as a counter. */
+  readonly part?: 'sum' | 'count';
+  /** Not read where this metric is there. */
+  readonly unless?: string;
+  /** Read only for those values of the label that the other metric has too. */
+  readonly knownBy?: { readonly metric: string; readonly label: string };
   /** The target is the source's increase divided by the increase of this metric. */
   readonly ratioOf?: string;
+  /** Whether it is taken off the target's series with the same labels. */
+  readonly subtract: boolean;
   /** What values, sums and bucket bounds are multiplied by. */
   readonly factor: number;
+  /** What must be switched on for it. */
+  readonly needs?: string;
+  /** Where the measure is only near to the contract's. */
+  readonly note?: string;
 }`,
   },
   EngineSpec: {
     needs: ['EngineMetric'],
-    source: `/** A model server whose metrics are known. */
+    source: `/** A model server, or a gateway before such servers, whose metrics are known. */
 export interface EngineSpec {
-  /** What the names of its metrics begin with. */
-  readonly prefix: string;
+  /** Its name for people. */
+  readonly title: string;
+  /** The versions that the table was read from. */
+  readonly versions: string;
+  /** A gateway stands before engines and counts the same requests again. */
+  readonly layer: 'engine' | 'gateway';
+  /** What the names of its metrics begin with; empty where it gives them bare names. */
+  readonly prefixes: readonly string[];
+  /** Names that are all there where there is no prefix to know it by. */
+  readonly recognise: readonly string[];
+  /** The usual TCP ports of its metrics. */
+  readonly ports: readonly number[];
+  /** The usual paths of its metrics, the likeliest first. */
+  readonly paths: readonly string[];
+  /** What the name of its container image holds, in lower case. */
+  readonly images: readonly string[];
+  /** How its metrics are switched on. */
+  readonly setup: string;
+  /** Where it tells the name of its only model: a path, and the way into the JSON answer. */
+  readonly model?: { readonly path: string; readonly at: readonly string[] };
+  /** Labels of the contract, each from the first label of the source that isn't empty. */
+  readonly labelSources: Readonly<Record<string, readonly string[]>>;
+  /** The source's label that holds the index within a data-parallel group. */
+  readonly index?: string;
+  /** Labels of ranks: series that differ by them alone measure the same, and the largest counts. */
+  readonly copies: readonly string[];
   readonly metrics: readonly EngineMetric[];
+  /** Names without a place in the contract, \`*\` for any rest, with the reason. */
+  readonly ignored: readonly { readonly source: string; readonly why: string }[];
 }`,
   },
   DcgmField: {
