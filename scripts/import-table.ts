@@ -14,6 +14,7 @@ export const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
   dashboards: ['model', 'query'],
   simulate: ['model', 'wire'],
   config: ['model', 'wire', 'govern', 'store', 'ingest', 'scrape', 'query', 'dashboards', 'simulate'],
+  check: ['model', 'wire', 'govern', 'query', 'config'],
   api: ['model', 'telemetry', 'wire', 'govern', 'store', 'ingest', 'scrape', 'query', 'dashboards', 'config'],
   cmd: [
     'model',
@@ -27,6 +28,7 @@ export const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
     'dashboards',
     'simulate',
     'config',
+    'check',
     'api',
   ],
 };

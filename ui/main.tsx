@@ -10,6 +10,7 @@ import './styles/pane.css';
 import './styles/messages.css';
 import './styles/moment.css';
 import './styles/trace.css';
+import './styles/explorer.css';
 import { RequestQueue } from './api/requests.ts';
 import { CursorStore } from './chart/cursor-store.ts';
 import { ColorRegistry } from './data/series-style.ts';

@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { OwnMetrics } from '../telemetry/index.ts';
+import { addGovernanceRoutes, type GovernanceApi } from './barograph-cardinality.ts';
 import type { BodyBudget } from './body-budget.ts';
 import { addCompression } from './compress.ts';
 import { addLokiRoutes, type LokiApi } from './loki.ts';
@@ -29,6 +30,7 @@ export interface HttpParts extends HttpOptions {
   readonly otlp: OtlpReceiver;
   readonly loki: LokiApi;
   readonly tempo: TempoApi;
+  readonly governance: GovernanceApi;
   readonly metrics: OwnMetrics;
   /** The folder of the built page. */
   readonly uiFolder: string;
@@ -87,6 +89,7 @@ export function createHttpServer(parts: HttpParts): FastifyInstance {
   addOtlpRoutes(app, parts.otlp, ['', '/otlp', '/api/v1/otlp']);
   addLokiRoutes(app, parts.loki);
   addTempoRoutes(app, parts.tempo);
+  addGovernanceRoutes(app, parts.governance);
   addUiRoutes(app, parts.uiFolder);
   addOwnMetrics(app, parts.metrics);
   return app;

@@ -1,8 +1,9 @@
-import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Config, parseConfig, readYaml, takePrometheusFile, type YamlSource } from '../config/index.ts';
+import { type Config, parseConfig, takePrometheusFile } from '../config/index.ts';
 import { BarographError, parseDurationMs } from '../model/index.ts';
+import { readPolicy } from './policy-source.ts';
+import { readYamlFile } from './read-file.ts';
 import { serve } from './serve.ts';
 import { VERSION } from './version.ts';
 
@@ -14,6 +15,7 @@ const PORTS = {
 const SERVE_FLAGS = {
   ...PORTS,
   config: { type: 'string' },
+  policy: { type: 'string' },
   'scrape-config': { type: 'string' },
   data: { type: 'string' },
   host: { type: 'string' },
@@ -30,6 +32,12 @@ const DEMO_FLAGS = {
 
 // The simulated fleet brings an OpenTelemetry SDK with it, which a server must not load: what needs it is imported late.
 
+const COMMANDS = ['serve', 'demo', 'simulate', 'check', 'policy'] as const;
+
+function isCommand(text: string): text is (typeof COMMANDS)[number] {
+  return COMMANDS.some((command) => command === text);
+}
+
 /** Runs the command that the arguments name. @returns The exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   const [command, ...args] = argv;
@@ -41,9 +49,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     console.log(VERSION);
     return 0;
   }
-  if (command !== 'serve' && command !== 'demo' && command !== 'simulate') {
+  if (!isCommand(command)) {
+    const accepted = `${COMMANDS.slice(0, -1).join(', ')} or ${COMMANDS.at(-1)}`;
     console.error(
-      `barograph: got the command ${JSON.stringify(command)}, accepted is serve, demo or simulate; see barograph --help`,
+      `barograph: got the command ${JSON.stringify(command)}, accepted is ${accepted}; see barograph --help`,
     );
     return 2;
   }
@@ -61,12 +70,17 @@ export async function main(argv: readonly string[]): Promise<number> {
     case 'simulate':
       await (await import('./simulate.ts')).simulate(args);
       return 0;
+    case 'check':
+      return await (await import('./check.ts')).check(args);
+    case 'policy':
+      return await (await import('./policy.ts')).policyCommand(args);
   }
 }
 
 async function serveCommand(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({ args: [...args], options: SERVE_FLAGS });
-  const running = await serve(readConfig(values));
+  const place = { policy: values.policy, config: values.config };
+  const running = await serve(readConfig(values), () => readPolicy(place));
   console.log(`OTLP over HTTP at ${running.otlpHttpUrl}, over gRPC at ${running.otlpGrpcAddress}`);
   console.log(`Barograph is ready at ${running.url}`);
   await untilStopped();
@@ -75,8 +89,8 @@ async function serveCommand(args: readonly string[]): Promise<void> {
 
 /** The configuration of the files and flags; flags win, and errors say the line of the file that they are about. */
 function readConfig(flags: Readonly<Record<string, string | undefined>>): Config {
-  const source = flags.config === undefined ? undefined : readFile(flags.config);
-  const prometheus = flags['scrape-config'] === undefined ? undefined : readFile(flags['scrape-config']);
+  const source = flags.config === undefined ? undefined : readYamlFile(flags.config);
+  const prometheus = flags['scrape-config'] === undefined ? undefined : readYamlFile(flags['scrape-config']);
   const input = withFlags((source?.value ?? {}) as Record<string, unknown>, flags);
   if (source) input.scrape = within(source.file, input.scrape);
   if (prometheus) {
@@ -90,21 +104,6 @@ function readConfig(flags: Readonly<Record<string, string | undefined>>): Config
     const isFlag = [first, ...rest].some((key) => flags[String(key).replaceAll('_', '-')] !== undefined);
     return source && !isFlag ? `${source.file}:${source.lineOf([first, ...rest])}` : undefined;
   });
-}
-
-function readFile(file: string): YamlSource {
-  try {
-    return readYaml(fs.readFileSync(file, 'utf8'), file);
-  } catch (cause) {
-    if (cause instanceof BarographError) throw cause;
-    throw new BarographError({
-      code: 'bad_config',
-      status: 500,
-      where: file,
-      got: `a file that can't be read (${(cause as { code?: string }).code ?? 'unknown'})`,
-      cause,
-    });
-  }
 }
 
 /** Paths in the scraping part are relative to the file's folder, unless it names one. */

@@ -1,7 +1,7 @@
 import { SIMULATE_HELP } from '../simulate/index.ts';
 import { VERSION } from './version.ts';
 
-const SERVE_HELP = `barograph serve [--config FILE] [--scrape-config FILE] [--data DIR] [--host HOST] [--port PORT]
+const SERVE_HELP = `barograph serve [--config FILE] [--policy FILE] [--scrape-config FILE] [--data DIR] [--host HOST] [--port PORT]
                   [--otlp-http-port PORT] [--otlp-grpc-port PORT] [--log-level LEVEL]
       Receives Prometheus remote write on /api/v1/write, Loki push on /loki/api/v1/push and OTLP on
       /v1/{metrics,logs,traces}, and answers as Prometheus, Loki and Tempo do, all on one port (7070 on
@@ -32,11 +32,30 @@ const DEMO_HELP = `barograph demo [--host HOST] [--port PORT] [--otlp-http-port 
       Keep what it stored:         barograph demo --data ./demo-data
 `;
 
+const CHECK_HELP = `barograph check [--policy FILE | --config FILE] [--format text|json|sarif] [--kind KIND] [--targets N]
+                [--fail-on error|warning] FILE|URL...
+      Says what the policy would do to what stands in the files, before anything is deployed: an exporter's /metrics
+      (text, or a URL), an OTLP JSON capture, a Prometheus rule file, a Grafana dashboard. Prints the projected series,
+      which label breaks which budget, and which rule or panel asks for a label that will not exist. Ends with 1 where
+      there are problems. KIND is metrics, otlp, rules or dashboard where a file doesn't show it by itself; N is how
+      many targets will expose the same. - reads standard input.
+
+      In a pull request:           barograph check --format sarif rules/*.yaml dashboards/*.json > check.sarif
+      Before an exporter goes out: barograph check --targets 200 http://127.0.0.1:9400/metrics
+`;
+
+const POLICY_HELP = `barograph policy print|check [--policy FILE | --config FILE]
+      print shows the policy in force: the conventions', with what the file changes, as YAML that can be read back.
+      check only says whether the file is right.
+`;
+
 /** What each command prints when it is asked for help. */
-export const COMMAND_HELP: Readonly<Record<'serve' | 'demo' | 'simulate', string>> = {
+export const COMMAND_HELP: Readonly<Record<'serve' | 'demo' | 'simulate' | 'check' | 'policy', string>> = {
   serve: SERVE_HELP,
   demo: DEMO_HELP,
   simulate: SIMULATE_HELP,
+  check: CHECK_HELP,
+  policy: POLICY_HELP,
 };
 
 /** The text of `barograph --help`: every command with its examples. */

@@ -49,6 +49,35 @@ function declareSampleMetrics(registry: OwnMetrics, store: Store): void {
   );
 }
 
+/** Declares metrics of the policy and of the series that were offered. */
+export function declareGovernMetrics(
+  registry: OwnMetrics,
+  governor: Governor,
+  reloader: { readonly reloads: { readonly ok: number; readonly failed: number }; readonly status: { error: unknown } },
+): void {
+  registry.observed('barograph_govern_policy_generation', 'gauge', 'Goes up with each policy that is taken up.', () => [
+    [{}, governor.generation],
+  ]);
+  registry.observed(
+    'barograph_govern_policy_reloads_total',
+    'counter',
+    'Times that the policy was read again; one that failed left the policy before in force.',
+    () => [
+      [{ result: 'ok' }, reloader.reloads.ok],
+      [{ result: 'failed' }, reloader.reloads.failed],
+    ],
+  );
+  registry.observed(
+    'barograph_govern_policy_up_to_date',
+    'gauge',
+    'Whether the policy in force is what its files say: 0 where the last reload failed.',
+    () => [[{}, reloader.status.error === undefined ? 1 : 0]],
+  );
+  registry.observed('barograph_govern_offered_series', 'gauge', 'Distinct raw series so far, about 1 % off.', () => [
+    [{}, governor.census.total.size],
+  ]);
+}
+
 /** Declares the program's own metrics over its rooms. */
 export function ownMetrics({ store, governor, metrics, queries }: Rooms) {
   const registry = new OwnMetrics();
@@ -80,6 +109,15 @@ export function ownMetrics({ store, governor, metrics, queries }: Rooms) {
         yield [{ signal, source, rule, action, label }, count] as const;
       }
     },
+  );
+  registry.observed(
+    'barograph_ingest_reordered_samples_total',
+    'counter',
+    'Samples that came before or at the time of the last one of their series; the one written last counts.',
+    () => [
+      [{ kind: 'out_of_order' }, metrics.outOfOrder],
+      [{ kind: 'duplicate' }, metrics.duplicates],
+    ],
   );
   registry.observed('barograph_govern_aggregate_inputs', 'gauge', 'Series that are added up into others.', () => [
     [{}, metrics.stats.inputs],

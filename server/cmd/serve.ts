@@ -10,7 +10,10 @@ import { startQueryPool } from '../query/index.ts';
 import { declareScrapeMetrics, Scraper } from '../scrape/index.ts';
 import { openStore } from '../store/index.ts';
 import { createLogger } from '../telemetry/index.ts';
-import { ownMetrics } from './own-metrics.ts';
+import { CensusFile } from './census-file.ts';
+import { declareGovernMetrics, ownMetrics } from './own-metrics.ts';
+import { PolicyReloader } from './policy-reload.ts';
+import type { ReadPolicy } from './policy-source.ts';
 import { VERSION } from './version.ts';
 
 /** How many bodies of the largest size may be in flight at once. */
@@ -28,16 +31,23 @@ export interface Running {
   close(): Promise<void>;
 }
 
-/** Starts everything that a configuration asks for; resolves once it listens. */
-export async function serve(config: Config): Promise<Running> {
+/**
+ * Starts everything that a configuration asks for; resolves once it listens.
+ * @param readPolicy reads the policy from its files, now and whenever they change; without it the configuration's holds
+ */
+export async function serve(config: Config, readPolicy?: () => ReadPolicy): Promise<Running> {
   const log = createLogger(config.log_level);
   const startedMs = Date.now();
+  // What is wrong with it is said before anything is opened.
+  const policy = readPolicy?.() ?? { changes: config.govern.changes, files: [] };
   const store = await openStore({
     directory: config.data,
     memoryMiB: config.store.memory_mib,
     threads: Math.min(config.store.threads, os.availableParallelism()),
   });
-  const governor = createGovernor();
+  const governor = createGovernor(policy.changes, { nowMs: () => performance.now() });
+  const census = new CensusFile(config.data, governor.census, log);
+  const reloader = new PolicyReloader({ governor, log, read: readPolicy ?? (() => policy), first: policy });
   const metrics = await MetricIngest.open(store, governor, startedMs);
   const queries = await startQueryPool(store, {
     threads: config.query.threads,
@@ -48,6 +58,7 @@ export async function serve(config: Config): Promise<Running> {
   const own = ownMetrics({ store, governor, metrics, queries });
   const scraper = new Scraper({ config: config.scrape, ingest: new ScrapeIngest(metrics), log, version: VERSION });
   declareScrapeMetrics(own.registry, scraper);
+  declareGovernMetrics(own.registry, governor, reloader);
   const logs = new LogIngest(store, governor);
   const otlp = { store, ways: { metrics, logs, traces: new TraceIngest(store, governor) }, count: own.countRequest };
   const { host, token, max_body_bytes: maxBodyBytes } = config.server;
@@ -65,6 +76,7 @@ export async function serve(config: Config): Promise<Running> {
     otlp,
     loki: { store, logs, queries, version: VERSION, count: own.countRequest },
     tempo: { queries, version: VERSION },
+    governance: { governor, policyStatus: () => reloader.status },
     metrics: own.registry,
     uiFolder: path.join(import.meta.dirname, '..', '..', 'ui', 'dist'),
     token,
@@ -77,6 +89,8 @@ export async function serve(config: Config): Promise<Running> {
   const grpc = await startOtlpGrpc(otlp, { host, port: config.server.otlp_grpc_port, token });
   const otlpGrpcAddress = `${host.includes(':') ? `[${host}]` : host}:${grpc.port}`;
   scraper.start();
+  census.start();
+  reloader.start();
   log.info(
     {
       url,
@@ -95,8 +109,10 @@ export async function serve(config: Config): Promise<Running> {
     otlpGrpcAddress,
     close() {
       closing ??= (async () => {
+        reloader.stop();
         await Promise.all([app.close(), otlpHttp.close(), grpc.close(), scraper.close()]);
         await queries.close();
+        census.close();
         await store.close();
         log.info('stopped');
       })();

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type GovernConfig, parseGovern } from '../govern/index.ts';
 import { BarographError } from '../model/index.ts';
 import { scrapeSchema } from '../scrape/index.ts';
 
@@ -49,17 +50,19 @@ export const configSchema = z.strictObject({
     .prefault({}),
   /** What is scraped: `global` and `scrape_configs` as in a Prometheus configuration. */
   scrape: scrapeSchema.prefault({}),
+  /** The policy, or `policy_file`; checked by its own room. */
+  govern: z.unknown().optional(),
   log_level: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('info'),
 });
 
 /** A complete configuration. */
-export type Config = z.infer<typeof configSchema>;
+export type Config = Omit<z.infer<typeof configSchema>, 'govern'> & { readonly govern: GovernConfig };
 
 /** The configuration with its secrets replaced, for everyone who may read the API. */
 export function withoutSecrets(config: Config): Readonly<Record<string, unknown>> {
   const { token } = config.server;
   const server = { ...config.server, token: token === undefined ? undefined : '<secret>' };
-  return { ...config, server, scrape: config.scrape.shown };
+  return { ...config, server, scrape: config.scrape.shown, govern: config.govern.shown };
 }
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
@@ -67,7 +70,7 @@ const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
 /**
  * Completes and checks a configuration.
  * @param placeOf says where a key was written, such as `barograph.yaml:12`; `undefined` where it is in no file
- * @throws BarographError `bad_config` naming the key.
+ * @throws BarographError `bad_config`, `bad_policy` naming the key.
  */
 export function parseConfig(
   input: unknown,
@@ -85,7 +88,8 @@ export function parseConfig(
       fix: 'docs/reference/configuration.md lists every key',
     });
   }
-  const config = result.data;
+  const govern = parseGovern(result.data.govern, (path) => placeOf(['govern', ...path]));
+  const config: Config = { ...result.data, govern };
   if (!LOOPBACK.test(config.server.host) && config.server.token === undefined) {
     throw new BarographError({
       code: 'bad_config',

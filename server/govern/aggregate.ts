@@ -124,6 +124,24 @@ export class Aggregator {
   }
 
   /**
+   * Ends an input that is known by its hash: it is another one's from now on.
+   * @returns Its last value, or `undefined` where there is none.
+   */
+  endInput(
+    output: number,
+    hi: number,
+    lo: number,
+  ): { value: number; startMs: number; timestampMs: number } | undefined {
+    const { inputs } = this;
+    const slot = inputs.find(output, hi, lo);
+    if (slot < 0) return undefined;
+    const isSeen = (inputs.flags[slot] & SEEN) !== 0;
+    const last = { value: inputs.last[slot], startMs: inputs.start[slot], timestampMs: inputs.time[slot] };
+    this.release(slot);
+    return isSeen ? last : undefined;
+  }
+
+  /**
    * Takes in one sample.
    * @param startMs when the counter began at 0, in milliseconds since the epoch, or 0 where nobody said.
    */
@@ -285,7 +303,7 @@ export class Aggregator {
     if (!Number.isFinite(value)) {
       // A value that can't be read is absent, never 0, so it ends its input as a staleness marker does.
       if (!Number.isNaN(value)) this.unusable++;
-      if (lived) this.endInput(slot, output, pointMs, isLatest);
+      if (lived) this.endSilent(slot, output, pointMs, isLatest);
       return;
     }
     const old = lived ? inputs.last[slot] : 0;
@@ -327,12 +345,12 @@ export class Aggregator {
     outputs.settle(output);
     for (let slot = living.oldest[output]; slot >= 0; slot = living.oldest[output]) {
       if (inputs.time[slot] >= pointMs - GAUGE_STALE_MS) break;
-      this.endInput(slot, output, pointMs, true);
+      this.endSilent(slot, output, pointMs, true);
     }
     return true;
   }
 
-  private endInput(slot: number, output: number, pointMs: number, isLatest: boolean): void {
+  private endSilent(slot: number, output: number, pointMs: number, isLatest: boolean): void {
     this.takeOut(slot, output);
     const { outputs } = this;
     const point = outputs.pointAt(output, pointMs);

@@ -37,12 +37,12 @@ export class AliasResolver {
   private readonly general: AliasTable;
   /** For metrics that aren't about models: only the names that OpenTelemetry's conventions give one meaning. */
   private readonly elsewhere: AliasTable;
-  private readonly aliasedPrefixes: readonly string[];
+  private readonly takesAll: (metric: string) => boolean;
   private readonly byPrefix: readonly { prefix: string; table: AliasTable }[];
 
-  /** @param aliasedPrefixes beginnings of the names of metrics to which every alias applies. */
-  constructor(aliases: readonly AliasPolicy[], aliasedPrefixes: readonly string[]) {
-    this.aliasedPrefixes = aliasedPrefixes;
+  /** @param takesAll whether every alias applies to a metric, or only those that have one meaning everywhere. */
+  constructor(aliases: readonly AliasPolicy[], takesAll: (metric: string) => boolean) {
+    this.takesAll = takesAll;
     const general = aliases.filter((alias) => alias.metricPrefix === undefined);
     this.general = tableOf(general);
     this.elsewhere = tableOf(
@@ -106,7 +106,7 @@ export class AliasResolver {
 
   private tableFor(metric: string): AliasTable {
     for (const { prefix, table } of this.byPrefix) if (metric.startsWith(prefix)) return table;
-    return this.aliasedPrefixes.some((prefix) => metric.startsWith(prefix)) ? this.general : this.elsewhere;
+    return this.takesAll(metric) ? this.general : this.elsewhere;
   }
 }
 

@@ -10,12 +10,29 @@ export class Budgets {
   private readonly values = new Map<string, Map<string, Set<string>>>();
   private entries = 0;
   private characters = 0;
-  private readonly maxEntries: number;
-  private readonly maxCharacters: number;
+  private maxEntries = 0;
+  private maxCharacters = 0;
 
   constructor(maxEntries: number) {
+    this.limit(maxEntries);
+  }
+
+  /** Changes the bound on all of them together; what was counted stays. */
+  limit(maxEntries: number): void {
     this.maxEntries = maxEntries;
     this.maxCharacters = maxEntries * 40;
+  }
+
+  /** How many distinct values each metric's labels have. */
+  *list(): Iterable<{ readonly metric: string; readonly label: string; readonly used: number }> {
+    for (const [metric, labels] of this.values) {
+      for (const [label, values] of labels) yield { metric, label, used: values.size };
+    }
+  }
+
+  /** How many values were counted. */
+  used(metric: string, label: string): number {
+    return this.values.get(metric)?.get(label)?.size ?? 0;
   }
 
   /** Whether a value was counted before. */

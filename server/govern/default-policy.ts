@@ -23,6 +23,7 @@ import {
   type LabelPolicy,
   type MetricPolicy,
   type Policy,
+  type ProfilePolicy,
 } from './policy.ts';
 import type { AggregationRule } from './rule.ts';
 
@@ -52,12 +53,9 @@ function conventionsPolicy(): Omit<Policy, 'limits' | 'content'> {
     },
     never: NEVER_LABELS.map(({ rule, pattern }) => ({ rule, pattern })),
     aliases: [DCGM_LINK_MODEL, ...LABEL_ALIASES.map(aliasPolicy)],
-    aliasedPrefixes: ALIASED_PREFIXES,
     metrics: metricPolicies(),
-    contractPrefixes: ['inference_', 'gpu_'],
-    otherOnContract: 'drop',
-    otherElsewhere: 'keep',
-    infrastructureOnContract: 'keep',
+    profiles: DEFAULT_PROFILES,
+    relabelConfigs: [],
     fleetLabels: FLEET_LABELS,
     fleetResolutionMs: 15_000,
     streamLabels: STREAM_LABELS,
@@ -80,11 +78,24 @@ const DCGM_LINK_MODEL: AliasPolicy = {
   metricPrefix: 'DCGM_',
 };
 
-// The contract's own metrics, and those of the engines, gateways and GPU exporters that it knows: vLLM, SGLang, TGI, Triton,
-// TensorRT-LLM, NIM, llama.cpp, Ray Serve, LiteLLM, Ollama, OpenTelemetry's GenAI metrics, DCGM, nvidia_gpu_exporter, AMD.
-const ALIASED_PREFIXES: readonly string[] = [
-  ...['inference_', 'gpu_', 'gen_ai', 'vllm:', 'sglang:', 'tgi_', 'nv_', 'trtllm_', 'nim_', 'llamacpp:'],
-  ...['ray_serve_', 'ray_llm_', 'litellm_', 'ollama_', 'DCGM_', 'nvidia_', 'amd_', 'rocm_'],
+// The engines, gateways and GPU exporters that the contract knows: vLLM, SGLang, TGI, Triton, TensorRT-LLM, NIM,
+// llama.cpp, Ray Serve, LiteLLM, Ollama, OpenTelemetry's GenAI metrics, DCGM, nvidia_gpu_exporter, AMD.
+const ENGINE_NAMES: readonly string[] = [
+  ...['gen_ai*', 'vllm:*', 'sglang:*', 'tgi_*', 'nv_*', 'trtllm_*', 'nim_*', 'llamacpp:*', 'ray_serve_*', 'ray_llm_*'],
+  ...['litellm_*', 'ollama_*', 'DCGM_*', 'nvidia_*', 'amd_*', 'rocm_*'],
+];
+
+/** The contract's own metrics, those of known engines and exporters, and everything else. */
+export const DEFAULT_PROFILES: readonly ProfilePolicy[] = [
+  {
+    match: ['inference_*', 'gpu_*'],
+    contract: true,
+    otherLabels: 'drop',
+    infrastructure: 'keep',
+    aliases: 'all',
+  },
+  { match: ENGINE_NAMES, aliases: 'all' },
+  { match: ['*'], contract: false, otherLabels: 'keep', infrastructure: 'keep', aliases: 'qualified' },
 ];
 
 function aliasPolicy(alias: (typeof LABEL_ALIASES)[number]): AliasPolicy {

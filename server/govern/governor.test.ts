@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type Labels, labelsFromRecord, labelsToRecord, type MetricType } from '../model/index.ts';
 import { Aggregator } from './aggregate.ts';
 import type { PolicyChanges } from './default-policy.ts';
+import { DEFAULT_PROFILES } from './default-policy.ts';
 import { createGovernor, type Governor } from './governor.ts';
 import type { SeriesVerdict } from './judge-series.ts';
 
@@ -17,7 +18,7 @@ function judge(
 
 /** The labels of a verdict, without the metric's name. */
 function labelsOf(verdict: SeriesVerdict): Record<string, string> {
-  if (verdict.kind === 'refuse') throw new Error(verdict.code);
+  if (!('labels' in verdict)) throw new Error(verdict.kind);
   const { __name__: _, ...labels } = labelsToRecord(verdict.labels);
   return labels;
 }
@@ -115,7 +116,9 @@ describe('names', () => {
   });
 
   it('adds replicas up on the contract where the policy says so', () => {
-    const governor = createGovernor({ infrastructureOnContract: 'listed' });
+    const governor = createGovernor({
+      profiles: [{ match: ['inference_*', 'gpu_*'], infrastructure: 'listed' }, ...DEFAULT_PROFILES],
+    });
     const verdict = judge(governor, 'inference_ttft_seconds_bucket', {
       instance: 'a',
       job: 'b',
@@ -338,7 +341,7 @@ describe('bounds', () => {
         region: `r${i}`,
         tenant: `t${i % 5000}`,
       });
-      if (verdict.kind !== 'refuse') outputs.add(verdict.labels.filter((_, at) => at !== 0).join());
+      if ('labels' in verdict) outputs.add(verdict.labels.filter((_, at) => at !== 0).join());
     }
     expect(governor.decisions().length).toBeLessThan(2100);
     expect(governor.decisions()).toContainEqual(
@@ -363,7 +366,7 @@ describe('bounds', () => {
         const labels: Labels = labelsFromRecord({ ...record, __name__: 'app_total' });
         const governor = createGovernor();
         const verdict = governor.judgeSeries(labels, 'counter', 'otlp');
-        if (verdict.kind === 'refuse') return;
+        if (!('labels' in verdict)) return;
         for (let i = 2; i < verdict.labels.length; i += 2) expect(verdict.labels[i] > verdict.labels[i - 2]).toBe(true);
         const again = governor.judgeSeries(verdict.labels, 'counter', 'otlp');
         expect(again).toMatchObject({ labels: verdict.labels });

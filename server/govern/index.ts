@@ -8,12 +8,39 @@ export {
   type AggregatorStats,
   DEFAULT_AGGREGATOR_LIMITS,
 } from './aggregate.ts';
+export {
+  Census,
+  type GrowthPoint,
+  type LabelCensus,
+  type LabelOfMetric,
+  type MetricCensus,
+  type RuleCensus,
+  type SenderCensus,
+} from './census/census.ts';
+export type { Hitter } from './census/heavy-hitters.ts';
+export { readCensus, writeCensus } from './census/store.ts';
+export {
+  type CardinalityOverview,
+  cardinalityOfLabel,
+  cardinalityOfMetric,
+  cardinalityOverview,
+  type LabelRow,
+  type LabelView,
+  type MetricRow,
+  type MetricView,
+  type RuleRow,
+  type SenderRow,
+  type ViewOptions,
+} from './census/views.ts';
+export { type GovernConfig, parseGovern } from './config.ts';
 export type { Action, Decision, Signal, Source } from './decisions.ts';
 export { createPolicy, type PolicyChanges } from './default-policy.ts';
-export { createGovernor, type Governor } from './governor.ts';
-export { FLEET_PREFIX, type FleetTarget, type SeriesVerdict } from './judge-series.ts';
+export { type BudgetState, createGovernor, type Governor, type GovernorOptions } from './governor.ts';
+export { FLEET_PREFIX, type FleetTarget, type LabelFate, type SeriesVerdict } from './judge-series.ts';
 export type { KnownStreams } from './judge-stream.ts';
-export type { GovernLimits, LabelClass, LabelPolicy, MetricPolicy, Policy } from './policy.ts';
+export type { GovernLimits, LabelClass, LabelPolicy, MetricPolicy, Policy, ProfilePolicy } from './policy.ts';
+export { describePolicy } from './policy-changes.ts';
+export { type PlaceOf, parsePolicy } from './policy-file.ts';
 export {
   compileRelabel,
   RELABEL_ACTIONS,
@@ -22,4 +49,5 @@ export {
   type RelabelRule,
   relabel,
 } from './relabel.ts';
-export type { AggregationRule } from './rule.ts';
+export { type AggregationRule, baseName } from './rule.ts';
+export type { KnownSeries } from './series-ledger.ts';

@@ -62,6 +62,18 @@ export class InputTable {
     return slot;
   }
 
+  /** The slot of a hash, or −1. */
+  find(output: number, hi: number, lo: number): number {
+    const mask = this.cells.length - 1;
+    let cell = hashOf(output, hi, lo) & mask;
+    for (let entry = this.cells[cell]; entry !== 0; entry = this.cells[cell]) {
+      const slot = entry - 1;
+      if (this.lo[slot] === lo >>> 0 && this.hi[slot] === hi >>> 0 && this.output[slot] === output) return slot;
+      cell = (cell + 1) & mask;
+    }
+    return -1;
+  }
+
   /** The slot of a hash, newly made where it isn't known. */
   findOrAllocate(output: number, hi: number, lo: number): number {
     const mask = this.cells.length - 1;

@@ -1,11 +1,15 @@
 import { type Labels, labelValue, METRIC_NAME, type MetricType } from '../model/index.ts';
 import { AliasResolver, type PlainLabel } from './aliases.ts';
 import { type Budgets, OTHER } from './budget.ts';
+import type { Census } from './census/census.ts';
 import type { ContentFields } from './content-fields.ts';
 import type { Action, DecisionLog, Source } from './decisions.ts';
 import type { NameJudge } from './names.ts';
 import type { LabelPolicy, MetricPolicy, Policy } from './policy.ts';
+import { type MetricProfile, Profiles } from './profiles.ts';
+import { compileRelabel, type RelabelRule, relabel } from './relabel.ts';
 import { type AggregationRule, aggregationRule, baseName } from './rule.ts';
+import type { SeriesLedger } from './series-ledger.ts';
 import { isUnfitName, sniffValue } from './sniff.ts';
 
 /** The fleet level of a series. */
@@ -26,7 +30,16 @@ export type SeriesVerdict =
       readonly reasons: readonly string[];
       readonly fleet: FleetTarget | undefined;
     }
-  | { readonly kind: 'refuse'; readonly code: string; readonly message: string };
+  | { readonly kind: 'refuse'; readonly code: string; readonly message: string }
+  /** A relabelling rule of the policy leaves it out, which is no error of the sender's. */
+  | { readonly kind: 'drop' };
+
+/** What becomes of a label by its name alone, whatever its value. */
+export type LabelFate =
+  /** `values` are the only ones that it can have beside `other`, where there is a closed set. */
+  | { readonly kind: 'kept'; readonly values: readonly string[] | undefined }
+  | { readonly kind: 'renamed'; readonly to: readonly string[] }
+  | { readonly kind: 'removed'; readonly rule: string };
 
 /** The beginning of the names on the fleet level, which only this program writes. */
 export const FLEET_PREFIX = 'fleet:';
@@ -36,7 +49,7 @@ interface Case {
   readonly metric: string;
   /** The metric as budgets count it: the parts of a histogram are one. */
   readonly base: string;
-  readonly isContract: boolean;
+  readonly profile: MetricProfile;
   readonly known: MetricPolicy | undefined;
   readonly source: Source;
   readonly reasons: string[];
@@ -49,39 +62,70 @@ type LabelVerdict = { readonly value: string | undefined } | { readonly refuse: 
 
 const REMOVED: LabelVerdict = { value: undefined };
 
+/** What judging goes by; the last four outlive a change of the policy. */
+export interface SeriesJudgeParts {
+  readonly policy: Policy;
+  readonly names: NameJudge;
+  readonly fields: ContentFields;
+  readonly budgets: Budgets;
+  readonly decisions: DecisionLog;
+  readonly census: Census;
+  readonly ledger: SeriesLedger;
+}
+
 /** Judges metric series by name and value. */
 export class SeriesJudge {
   private readonly aliases: AliasResolver;
+  private readonly profiles: Profiles;
+  private readonly rules: readonly RelabelRule[];
   private readonly fleetLabels: ReadonlySet<string>;
-  private readonly metricNames = new Set<string>();
   private readonly policy: Policy;
   private readonly names: NameJudge;
   private readonly budgets: Budgets;
   private readonly decisions: DecisionLog;
   private readonly fields: ContentFields;
+  private readonly census: Census;
+  private readonly ledger: SeriesLedger;
 
-  constructor(policy: Policy, names: NameJudge, budgets: Budgets, decisions: DecisionLog, fields: ContentFields) {
+  /** @throws BarographError `bad_relabel`. */
+  constructor({ policy, names, budgets, decisions, fields, census, ledger }: SeriesJudgeParts) {
     this.policy = policy;
     this.names = names;
     this.budgets = budgets;
     this.decisions = decisions;
     this.fields = fields;
-    this.aliases = new AliasResolver(policy.aliases, policy.aliasedPrefixes);
+    this.census = census;
+    this.ledger = ledger;
+    this.profiles = new Profiles(policy);
+    this.rules = policy.relabelConfigs.map((config, i) => compileRelabel(config, `relabel_configs[${i}]`));
+    this.aliases = new AliasResolver(
+      policy.aliases,
+      (metric) => this.profiles.of(metric, baseName(metric)).aliases === 'all',
+    );
     this.fleetLabels = new Set(policy.fleetLabels);
   }
 
-  judge(labels: Labels, type: MetricType, source: Source): SeriesVerdict {
-    const metric = labelValue(labels, METRIC_NAME);
-    const refusal = this.refuseMetric(metric, labels.length / 2 - 1, source);
-    if (refusal) return refusal;
+  /** What becomes of a raw series. */
+  judge(raw: Labels, type: MetricType, source: Source): SeriesVerdict {
+    const labels = this.relabelled(raw);
+    const metric = labelValue(labels ?? raw, METRIC_NAME);
     const of = this.openCase(metric, source);
+    this.census.begin(raw, of.base, source);
+    if (!labels) {
+      this.decisions.add('metrics', source, 'relabel', 'removed', '');
+      this.census.note('relabel', 'removed', '', '');
+      return { kind: 'drop' };
+    }
+    const refusal = this.refuseMetric(of, labels.length / 2 - 1);
+    if (refusal) return refusal;
+    if (labels !== raw && !hasAll(labels, raw)) this.note(of, 'relabel', 'removed', '', '');
     const plain: PlainLabel[] = [];
     for (let i = 0; i < labels.length; i += 2)
       if (labels[i] !== METRIC_NAME) plain.push({ name: labels[i], value: labels[i + 1] });
     const renaming = this.aliases.resolve(metric, plain);
     of.contradicting = renaming?.contradicting ?? [];
     for (const name of renaming?.renamed ?? []) this.decisions.add('metrics', source, 'alias', 'renamed', name);
-    for (const name of renaming?.dropped ?? []) this.note(of, 'alias', 'removed', name);
+    for (const name of renaming?.dropped ?? []) this.note(of, 'alias', 'removed', name, '');
     const kept: PlainLabel[] = [];
     for (const label of renaming?.labels ?? plain) {
       const verdict = this.judgeLabel(of, label.name, label.value);
@@ -92,43 +136,75 @@ export class SeriesJudge {
     const limit = this.policy.limits.labelsPerSeries;
     if (kept.length > limit)
       return this.refuse(source, 'too_many_labels', `${kept.length} labels, accepted are ${limit}`);
-    this.metricNames.add(of.base);
-    const rule = aggregationRule(metric, type, of.known, this.policy.gaugeRules[metric]);
     const unchanged = !renaming && of.reasons.length === 0;
     const result = unchanged ? labels : labelsOf(metric, kept);
+    const full = this.ledger.admit(result, of.base, this.policy.limits, of.profile.seriesPerMetric);
+    if (full) return this.refuse(source, full.code, full.message);
+    const rule = this.ruleIn(of, type);
     const fleet = of.known?.fleet ? this.fleetTarget(metric, kept, rule) : undefined;
     if (of.reasons.length === 0) return { kind: 'keep', labels: result, fleet };
     this.decisions.add('metrics', source, 'aggregate', 'aggregated', '');
     return { kind: 'aggregate', labels: result, rule, reasons: of.reasons, fleet };
   }
 
+  /** What becomes of a label of a metric by its name alone; its value may still be removed or folded. */
+  fateOf(metric: string, label: string): LabelFate {
+    if (metric.startsWith(FLEET_PREFIX)) {
+      const isKept = label === 'le' || this.fleetLabels.has(label);
+      if (!isKept) return { kind: 'removed', rule: 'fleet' };
+      return this.fateOf(metric.slice(FLEET_PREFIX.length), label);
+    }
+    const of = this.openCase(metric, 'scrape');
+    const taken = this.aliases.resolve(metric, [{ name: label, value: 'x' }])?.labels ?? [{ name: label, value: 'x' }];
+    const names = taken.map(({ name }) => name);
+    if (!names.includes(label)) return { kind: 'renamed', to: names };
+    const rule = this.removalOf(of, label);
+    return rule === undefined ? { kind: 'kept', values: this.closedSet(of, label) } : { kind: 'removed', rule };
+  }
+
+  private relabelled(raw: Labels): Labels | undefined {
+    const labels = relabel(raw, this.rules);
+    if (labels === raw || !labels?.some((name, i) => i % 2 === 0 && isTemporary(name))) return labels;
+    return labels.flatMap((name, i) => (i % 2 > 0 || isTemporary(name) ? [] : [name, labels[i + 1]]));
+  }
+
   /** How series of a metric are joined; a name of the fleet level goes by the metric below it. */
   ruleOf(metric: string, type: MetricType): AggregationRule {
     const name = metric.startsWith(FLEET_PREFIX) ? metric.slice(FLEET_PREFIX.length) : metric;
-    return aggregationRule(name, type, this.openCase(name, 'scrape').known, this.policy.gaugeRules[name]);
+    return this.ruleIn(this.openCase(name, 'scrape'), type);
   }
 
-  /** Counts the values of a stored series against the budgets, so that folding is the same after a restart. */
+  /** Counts a stored series and its values against limits and budgets, so that folding is the same after a restart. */
   remember(labels: Labels): void {
     const metric = labelValue(labels, METRIC_NAME);
     if (metric === '' || metric.startsWith(FLEET_PREFIX)) return;
-    const { base } = this.openCase(metric, 'scrape');
-    this.metricNames.add(base);
+    const of = this.openCase(metric, 'scrape');
+    this.ledger.remember(labels, of.base);
     for (let i = 0; i < labels.length; i += 2) {
       if (labels[i] !== METRIC_NAME)
-        this.budgets.take(base, labels[i], labels[i + 1], this.budgetOf(this.policy.labels[labels[i]]));
+        this.budgets.take(
+          of.base,
+          labels[i],
+          labels[i + 1],
+          this.budgetOf(of, labels[i], this.policy.labels[labels[i]]),
+        );
     }
+  }
+
+  private ruleIn({ metric, known, profile }: Case, type: MetricType): AggregationRule {
+    const rule = aggregationRule(metric, type, known, this.policy.gaugeRules[metric]);
+    return rule === 'counter' ? rule : (profile.gauges ?? rule);
   }
 
   private openCase(metric: string, source: Source): Case {
     const isExact = Object.hasOwn(this.policy.metrics, metric);
     const base = isExact ? metric : baseName(metric);
     const known = Object.hasOwn(this.policy.metrics, base) ? this.policy.metrics[base] : undefined;
-    const isContract = this.policy.contractPrefixes.some((prefix) => metric.startsWith(prefix));
-    return { metric, base, isContract, known, source, reasons: [], contradicting: [] };
+    const profile = this.profiles.of(metric, base);
+    return { metric, base, profile, known, source, reasons: [], contradicting: [] };
   }
 
-  private refuseMetric(metric: string, labelCount: number, source: Source): SeriesVerdict | undefined {
+  private refuseMetric({ metric, base, source }: Case, labelCount: number): SeriesVerdict | undefined {
     const { nameBytes, labelsPerSeries, metricNames } = this.policy.limits;
     if (metric === '') return this.refuse(source, 'metric_name_missing', 'the series has no metric name');
     if (byteLength(metric) > nameBytes)
@@ -138,9 +214,8 @@ export class SeriesJudge {
     // Judging costs time for each label, so a series far over the limit isn't looked at.
     if (labelCount > 4 * labelsPerSeries)
       return this.refuse(source, 'too_many_labels', `${labelCount} labels, accepted are ${labelsPerSeries}`);
-    const base = baseName(metric);
-    if (this.metricNames.has(base) || Object.hasOwn(this.policy.metrics, metric)) return undefined;
-    if (this.metricNames.size >= metricNames)
+    if (this.ledger.hasMetric(base) || Object.hasOwn(this.policy.metrics, metric)) return undefined;
+    if (this.ledger.metricCount >= metricNames)
       return this.refuse(source, 'too_many_metrics', `more than ${metricNames} metric names`);
     if (isUnfitName(metric))
       return this.refuse(source, 'metric_name_unfit', "the metric's name looks like an identifier or a sentence");
@@ -149,51 +224,62 @@ export class SeriesJudge {
 
   private refuse(source: Source, code: string, message: string): SeriesVerdict {
     this.decisions.add('metrics', source, code, 'refused', '');
+    this.census.note(code, 'refused', '', '');
     return { kind: 'refuse', code, message };
   }
 
-  private note(of: Case, rule: string, action: Action, label: string): void {
+  private note(of: Case, rule: string, action: Action, label: string, value: string): void {
     if (!of.reasons.includes(rule)) of.reasons.push(rule);
     this.decisions.add('metrics', of.source, rule, action, label);
+    this.census.note(rule, action, label, value);
   }
 
   private judgeLabel(of: Case, name: string, value: string): LabelVerdict {
-    const verdict = this.names.judge(name);
-    switch (verdict.kind) {
-      case 'taxonomy':
-        return this.judgeTaxonomyLabel(of, name, value, verdict.policy);
-      case 'never':
-        return this.remove(of, verdict.rule, name);
-      case 'content':
-        return this.remove(of, 'content', name);
-      case 'unfit':
-        return this.remove(of, 'label_name', name);
-      case 'other': {
-        const how = of.isContract ? this.policy.otherOnContract : this.policy.otherElsewhere;
-        if (how === 'keep') return this.judgeValue(of, name, value, undefined);
-        return this.remove(of, of.contradicting.includes(name) ? 'alias' : 'unlisted', name);
-      }
-    }
+    const removal = this.removalOf(of, name);
+    if (removal !== undefined) return this.remove(of, removal, name, value);
+    if (name === 'le' || name === 'quantile') return this.judgeBound(of, name, value);
+    const policy = Object.hasOwn(this.policy.labels, name) ? this.policy.labels[name] : undefined;
+    const closed = this.closedSet(of, name);
+    if (!closed) return this.judgeValue(of, name, value, policy);
+    // What was folded by somebody else already isn't folded again.
+    if (closed.includes(value) || value === OTHER) return { value };
+    this.note(of, 'closed_set', 'folded', name, value);
+    return { value: OTHER };
   }
 
-  private judgeTaxonomyLabel(of: Case, name: string, value: string, policy: LabelPolicy): LabelVerdict {
-    if (name === 'le' || name === 'quantile') return this.judgeBound(of, name, value);
-    if (of.isContract) {
-      if (policy.class === 'infrastructure' && !this.keepsInfrastructure(of, name))
-        return this.remove(of, 'infrastructure', name);
-      const closed = of.known?.labelValues[name] ?? policy.values;
-      if (closed) {
-        // What was folded by somebody else already isn't folded again.
-        if (closed.includes(value) || value === OTHER) return { value };
-        this.note(of, 'closed_set', 'folded', name);
-        return { value: OTHER };
-      }
+  private closedSet({ profile, known }: Case, name: string): readonly string[] | undefined {
+    if (!profile.contract || !Object.hasOwn(this.policy.labels, name)) return undefined;
+    return known?.labelValues[name] ?? this.policy.labels[name].values;
+  }
+
+  /** The rule that removes a label by its name, or `undefined` where it stays. */
+  private removalOf(of: Case, name: string): string | undefined {
+    const { profile } = of;
+    const verdict = this.names.judge(name);
+    switch (verdict.kind) {
+      case 'never':
+        return verdict.rule;
+      case 'content':
+        return 'content';
+      case 'unfit':
+        return 'label_name';
+      case 'taxonomy':
+        // Without its bounds a histogram would be wrong, so they stay whatever a profile says.
+        if (name === 'le' || name === 'quantile' || profile.keep.has(name)) return undefined;
+        if (profile.drop.has(name)) return 'profile';
+        if (verdict.policy.class !== 'infrastructure' || this.keepsInfrastructure(of, name)) return undefined;
+        return 'infrastructure';
+      case 'other':
+        if (profile.keep.has(name)) return undefined;
+        if (profile.drop.has(name)) return 'profile';
+        if (profile.otherLabels === 'keep') return undefined;
+        return of.contradicting.includes(name) ? 'alias' : 'unlisted';
     }
-    return this.judgeValue(of, name, value, policy);
   }
 
   private keepsInfrastructure(of: Case, name: string): boolean {
-    if (this.policy.infrastructureOnContract === 'keep' || this.fleetLabels.has(name)) return true;
+    if (of.profile.infrastructure === 'keep' || this.fleetLabels.has(name)) return true;
+    if (of.profile.infrastructure === 'drop') return false;
     return this.policy.listedLabels[of.base]?.includes(name) ?? false;
   }
 
@@ -209,24 +295,35 @@ export class SeriesJudge {
   private judgeValue(of: Case, name: string, value: string, policy: LabelPolicy | undefined): LabelVerdict {
     if (this.budgets.has(of.base, name, value)) return { value };
     const { valueBytes } = this.policy.limits;
-    if (value.length * 3 > valueBytes && byteLength(value) > valueBytes) return this.remove(of, 'value_too_long', name);
+    if (value.length * 3 > valueBytes && byteLength(value) > valueBytes)
+      return this.remove(of, 'value_too_long', name, value);
     const level = policy?.class === 'infrastructure' ? 'personal' : 'identity';
     const kind = sniffValue(value, level, name);
-    if (kind) return this.remove(of, `value_${kind}`, name);
-    if (this.fields.holdsContent(value)) return this.remove(of, 'content_in_value', name);
-    if (this.budgets.take(of.base, name, value, this.budgetOf(policy))) return { value };
-    this.note(of, 'budget', 'folded', name);
+    if (kind) return this.remove(of, `value_${kind}`, name, value);
+    if (this.fields.holdsContent(value)) return this.remove(of, 'content_in_value', name, value);
+    if (this.budgets.take(of.base, name, value, this.budgetOf(of, name, policy))) {
+      this.census.newValue(name, value);
+      return { value };
+    }
+    this.note(of, 'budget', 'folded', name, value);
     return { value: OTHER };
   }
 
-  private budgetOf(policy: LabelPolicy | undefined): number {
-    const { infrastructureBudget, otherBudget, taxonomyBudget } = this.policy.limits;
-    if (!policy) return otherBudget;
+  private budgetOf({ profile }: Case, name: string, policy: LabelPolicy | undefined): number {
+    const special = profile.budgets.get(name);
+    if (special !== undefined) return special;
+    const { infrastructureBudget, taxonomyBudget } = this.policy.limits;
+    if (!policy) return profile.otherBudget;
     return policy.budget ?? (policy.class === 'infrastructure' ? infrastructureBudget : taxonomyBudget);
   }
 
-  private remove(of: Case, rule: string, name: string): LabelVerdict {
-    this.note(of, rule, 'removed', name);
+  /** How many distinct values of a label a metric may have; by the metric's name without a part's suffix. */
+  budgetFor(base: string, label: string): number {
+    return this.budgetOf(this.openCase(base, 'scrape'), label, this.policy.labels[label]);
+  }
+
+  private remove(of: Case, rule: string, name: string, value: string): LabelVerdict {
+    this.note(of, rule, 'removed', name, value);
     return REMOVED;
   }
 
@@ -234,6 +331,17 @@ export class SeriesJudge {
     const labels = kept.filter(({ name }) => this.fleetLabels.has(name));
     return { labels: labelsOf(FLEET_PREFIX + metric, labels), rule };
   }
+}
+
+/** Labels under such names help rules along and are gone behind them. */
+function isTemporary(name: string): boolean {
+  return name.startsWith('__') && name !== METRIC_NAME;
+}
+
+/** Whether every pair of `some` is among the labels: then relabelling only added, and no two series became one. */
+function hasAll(labels: Labels, some: Labels): boolean {
+  for (let i = 0; i < some.length; i += 2) if (labelValue(labels, some[i]) !== some[i + 1]) return false;
+  return true;
 }
 
 function labelsOf(metric: string, labels: readonly PlainLabel[]): Labels {

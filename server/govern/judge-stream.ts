@@ -10,7 +10,7 @@ import { type SniffedKind, sniffValue } from './sniff.ts';
 import { isTelemetryId } from './telemetry-ids.ts';
 
 /** A log line is never about something of another kind, so every alias applies. */
-const EVERY_NAME: readonly string[] = [''];
+const EVERY_NAME = (): boolean => true;
 
 /** What becomes of a stream's labels, and of the metadata that its record brought. */
 export interface StreamVerdict {

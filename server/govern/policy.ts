@@ -1,4 +1,5 @@
 import type { MetricType } from '../model/index.ts';
+import type { RelabelConfig } from './relabel.ts';
 import type { AggregationRule } from './rule.ts';
 
 /** How a label of the taxonomy is treated; the classes are those of `conventions/labels.yaml`. */
@@ -44,6 +45,40 @@ export interface MetricPolicy {
   readonly unit: string;
 }
 
+/**
+ * Whether labels of a kind stay on a profile's metrics: all of them, none, or only those that the conventions list for
+ * the metric (`listed`), which adds replicas up at ingestion.
+ */
+export type KeptLabels = 'keep' | 'drop' | 'listed';
+
+/** What holds for metrics of some names; what is `undefined` is left to the profiles behind it. */
+export interface ProfilePolicy {
+  /** Names of metrics, with `*` for any characters and `?` for one; a histogram's parts go by its name as well. */
+  readonly match: readonly string[];
+  /** The contract's own metrics: closed sets of values hold for their labels. */
+  readonly contract?: boolean;
+  /** Labels that aren't in the taxonomy. */
+  readonly otherLabels?: 'keep' | 'drop';
+  /** Infrastructure labels. */
+  readonly infrastructure?: KeptLabels;
+  /** Labels that are kept here, or removed here, whatever their class; what is never allowed stays so. */
+  readonly keep?: readonly string[];
+  readonly drop?: readonly string[];
+  /**
+   * `all` aliases, or only the `qualified` ones, which have one meaning everywhere. Short words mean other things on
+   * other metrics, and dashboards ask for them: a `pod` is no replica of a model, and a disk has a `model` too.
+   */
+  readonly aliases?: 'all' | 'qualified';
+  /** Distinct values a metric, by label; before the label's own budget. */
+  readonly budgets?: Readonly<Record<string, number>>;
+  /** The same for labels outside the taxonomy. */
+  readonly otherBudget?: number;
+  /** How gauges are joined. */
+  readonly gauges?: Exclude<AggregationRule, 'counter'>;
+  /** Stored series a metric. */
+  readonly seriesPerMetric?: number;
+}
+
 /** Attributes and fields that carry content. */
 export interface ContentPolicy {
   readonly exact: readonly string[];
@@ -86,6 +121,12 @@ export interface GovernLimits {
   readonly budgetEntries: number;
   /** Distinct metric names. */
   readonly metricNames: number;
+  /** Stored series of all metrics; past it new ones are refused, and 0 is no limit, as in the two that follow. */
+  readonly series: number;
+  /** Stored series a metric; the parts of a histogram count together. */
+  readonly seriesPerMetric: number;
+  /** Stored series that may be new in a minute. */
+  readonly newSeriesPerMinute: number;
   /** Distinct log streams; past it a new one is joined with others, and its labels become metadata of its lines. */
   readonly streams: number;
 }
@@ -95,22 +136,11 @@ export interface Policy {
   readonly labels: Readonly<Record<string, LabelPolicy>>;
   readonly never: readonly NeverPolicy[];
   readonly aliases: readonly AliasPolicy[];
-  /**
-   * Beginnings of the names of metrics to which every alias applies. Elsewhere short words mean other things, and dashboards
-   * ask for them: a `pod` is no replica of a model, and a disk has a `model` too.
-   */
-  readonly aliasedPrefixes: readonly string[];
   readonly metrics: Readonly<Record<string, MetricPolicy>>;
-  /** Beginnings of the contract's own metric names. */
-  readonly contractPrefixes: readonly string[];
-  /** Labels outside the taxonomy on the contract's own metrics, and on all others. */
-  readonly otherOnContract: 'drop' | 'keep';
-  readonly otherElsewhere: 'drop' | 'keep';
-  /**
-   * Infrastructure labels on the contract's own metrics: `keep` all of them, or only those that conventions list for the
-   * metric (`listed`), which adds replicas up at ingestion.
-   */
-  readonly infrastructureOnContract: 'keep' | 'listed';
+  /** What holds for which metrics; of each setting the first profile that matches and says something counts. */
+  readonly profiles: readonly ProfilePolicy[];
+  /** Prometheus's `metric_relabel_configs`, applied to every raw series of every protocol before it is judged. */
+  readonly relabelConfigs: readonly RelabelConfig[];
   /** Labels of a `fleet:` series. */
   readonly fleetLabels: readonly string[];
   /**
@@ -120,9 +150,9 @@ export interface Policy {
   readonly fleetResolutionMs: number;
   /** Labels that a log record's own attributes, or the structured metadata of a line, may give to its stream. */
   readonly streamLabels: readonly string[];
-  /** Labels listed for a metric in the conventions, for `infrastructureOnContract: 'listed'`. */
+  /** Labels listed for a metric in the conventions, for profiles that keep only listed infrastructure. */
   readonly listedLabels: Readonly<Record<string, readonly string[]>>;
-  /** How gauges of known engines are joined, by metric name. */
+  /** How gauges of known engines are joined, by metric name; a profile's `gauges` goes before it. */
   readonly gaugeRules: Readonly<Record<string, AggregationRule>>;
   readonly content: ContentPolicy;
   /** Known attributes without content, by name; `was` lists older names that are renamed. */
@@ -151,5 +181,8 @@ export const DEFAULT_LIMITS: GovernLimits = {
   otherBudget: 1000,
   budgetEntries: 500_000,
   metricNames: 20_000,
+  series: 2_000_000,
+  seriesPerMetric: 500_000,
+  newSeriesPerMinute: 0,
   streams: 100_000,
 };

@@ -1,8 +1,9 @@
 import type { Source } from '../govern/index.ts';
 import { BarographError, labelValue, METRIC_NAME } from '../model/index.ts';
 import { parseSeriesLabels, type WriteRequestBatch } from '../wire/index.ts';
+import { cleanWay, joinedWay, type SeriesWay } from './handover.ts';
 import type { SeriesDoor } from './otlp-metrics.ts';
-import { LeakyRoutes, SeriesRoutes } from './series-routes.ts';
+import { DROPPED, HANDOVER_MS, LeakyRoutes, SeriesRoutes } from './series-routes.ts';
 
 /** How much of a batch was taken. */
 export interface BatchOutcome {
@@ -21,15 +22,20 @@ export interface BatchOutcome {
  */
 export class BatchIngest {
   private readonly door: SeriesDoor;
-  private readonly routes = new SeriesRoutes();
-  private readonly leaky = new LeakyRoutes();
+  private routes = new SeriesRoutes();
+  private leaky = new LeakyRoutes();
+  /** The policy that made the routes, and the routes of the one before for a while. */
+  private generation: number;
+  private before: { routes: SeriesRoutes; leaky: LeakyRoutes; untilMs: number } | undefined;
 
   constructor(door: SeriesDoor) {
     this.door = door;
+    this.generation = door.governor.generation;
   }
 
   /** Takes in a decoded batch; a series that is refused leaves the others unharmed. */
   take(batch: WriteRequestBatch, source: Source): BatchOutcome {
+    this.renew();
     for (const metadata of batch.metadata) {
       const governed = this.door.governor.governMetadata(metadata, source);
       if (governed.metric !== '') this.door.takeMetadata(governed);
@@ -107,7 +113,7 @@ export class BatchIngest {
       if (route >= 0) id = this.routes.series[route];
       else {
         const verdict = this.judge(batch, series, source);
-        if (verdict.kind !== 'refuse') id = store.series.resolve(verdict.labels);
+        if (verdict.kind === 'keep' || verdict.kind === 'aggregate') id = store.series.resolve(verdict.labels);
       }
       // A series that was refused was counted with its samples.
       if (id < 0) continue;
@@ -133,19 +139,56 @@ export class BatchIngest {
     if (verdict.kind === 'refuse') {
       throw new BarographError({ code: verdict.code, status: 400, where: 'series', got: verdict.message });
     }
+    const [hi, lo] = [routes.hashHigh, routes.hashLow];
+    const before = this.before && this.wayBefore(this.before, bytes, start, end, hi, lo);
+    if (verdict.kind === 'drop') {
+      leaky.set(hi, lo, DROPPED, -1);
+      if (before) door.handOver(before, joinedWay(-1, -1, hi, lo));
+      return -1 - leaky.find(hi, lo);
+    }
     const fleetOutput = verdict.fleet ? door.openOutput(verdict.fleet.labels, verdict.fleet.rule) : -1;
     if (verdict.kind === 'keep') {
       const id = door.store.series.resolve(verdict.labels);
       const fleetSlot = fleetOutput < 0 ? -1 : door.fleetSlot(fleetOutput, id);
+      if (before) door.handOver(before, cleanWay(id, fleetSlot, hi, lo));
       return routes.add(bytes, start, end, { series: id, fleetSlot });
     }
     const output = door.openOutput(verdict.labels, verdict.rule);
-    leaky.set(routes.hashHigh, routes.hashLow, output, fleetOutput);
-    return -1 - leaky.find(routes.hashHigh, routes.hashLow);
+    leaky.set(hi, lo, output, fleetOutput);
+    if (before) door.handOver(before, joinedWay(output, fleetOutput, hi, lo));
+    return -1 - leaky.find(hi, lo);
+  }
+
+  /** Forgets the routes of another policy. */
+  private renew(): void {
+    const { generation } = this.door.governor;
+    if (this.before && performance.now() > this.before.untilMs) this.before = undefined;
+    if (generation === this.generation) return;
+    this.generation = generation;
+    this.before = { routes: this.routes, leaky: this.leaky, untilMs: performance.now() + HANDOVER_MS };
+    this.routes = new SeriesRoutes();
+    this.leaky = new LeakyRoutes();
+  }
+
+  /** Where the policy before sent a series, or `undefined` where it is new or was left out. */
+  private wayBefore(
+    { routes, leaky }: { routes: SeriesRoutes; leaky: LeakyRoutes },
+    bytes: Buffer,
+    start: number,
+    end: number,
+    hi: number,
+    lo: number,
+  ): SeriesWay | undefined {
+    const route = routes.find(bytes, start, end);
+    if (route >= 0) return cleanWay(routes.series[route], routes.fleetSlots[route], hi, lo);
+    const place = leaky.find(hi, lo);
+    if (place < 0 || leaky.output(place) === DROPPED) return undefined;
+    return joinedWay(leaky.output(place), leaky.fleetOutput(place), hi, lo);
   }
 
   private outputsOf(route: number): number[] {
     const place = -1 - route;
+    if (this.leaky.output(place) === DROPPED) return [];
     const fleetOutput = this.leaky.fleetOutput(place);
     return fleetOutput < 0 ? [this.leaky.output(place)] : [this.leaky.output(place), fleetOutput];
   }

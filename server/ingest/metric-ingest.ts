@@ -10,7 +10,9 @@ import {
 import type { Store } from '../store/index.ts';
 import { decodeWriteRequest, decodeWriteRequestV2, type MetricPoints, WriteRequestBatch } from '../wire/index.ts';
 import { BatchIngest } from './batch-ingest.ts';
-import { CLEAN_KEY, PointIngest, type SeriesDoor } from './otlp-metrics.ts';
+import { Handover, type SeriesWay } from './handover.ts';
+import { PointIngest, type SeriesDoor } from './otlp-metrics.ts';
+import { CLEAN_KEY } from './series-routes.ts';
 import { WrittenSeries } from './written-series.ts';
 
 /** What a request came to. */
@@ -49,12 +51,20 @@ export class MetricIngest implements SeriesDoor {
   private readonly pointIngest: PointIngest;
   private readonly types = new Map<string, MetricType>();
   private readonly metadata = new Map<string, string>();
+  private readonly handover: Handover;
 
   private constructor(store: Store, governor: Governor) {
     this.store = store;
     this.governor = governor;
     this.batchIngest = new BatchIngest(this);
     this.pointIngest = new PointIngest(this);
+    this.handover = new Handover(store, this.aggregator, this.written);
+    governor.knowSeries({
+      get size() {
+        return store.series.size;
+      },
+      has: (labels) => store.series.find(labels) !== undefined,
+    });
     store.writer.beforeCommit = () => this.drain();
   }
 
@@ -186,6 +196,10 @@ export class MetricIngest implements SeriesDoor {
     const histogram = this.written.lastHistogram(id);
     if (histogram) this.aggregator.restoreSlotHistogram(slot, histogram.histogram, histogram.timestampMs);
     return slot;
+  }
+
+  handOver(from: SeriesWay, to: SeriesWay): void {
+    this.handover.go(from, to);
   }
 
   /** Hands what was added up to the commit that is about to begin. */

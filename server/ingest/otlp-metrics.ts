@@ -11,8 +11,9 @@ import {
 } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
 import type { MetricPoints } from '../wire/index.ts';
+import { cleanWay, joinedWay, type SeriesWay } from './handover.ts';
 import type { IngestOutcome } from './metric-ingest.ts';
-import { hashText, LeakyRoutes } from './series-routes.ts';
+import { DROPPED, HANDOVER_MS, hashText, LeakyRoutes } from './series-routes.ts';
 
 /** What the way for metrics shares with the protocols whose series come as label sets; `MetricIngest` implements it. */
 export interface SeriesDoor {
@@ -30,6 +31,8 @@ export interface SeriesDoor {
   /** The slot with which a stored series feeds the fleet level. */
   fleetSlot(output: number, id: number): number;
   takeMetadata(metadata: MetricMetadata): void;
+  /** Goes on with a raw series where another policy sends it. */
+  handOver(from: SeriesWay, to: SeriesWay): void;
 }
 
 type PointSeries = MetricPoints['series'][number];
@@ -41,12 +44,18 @@ type PointRoute =
   | { readonly kind: 'joined'; output: number; fleetOutput: number; hi: number; lo: number }
   /** Increases, which go to the outputs as they are. */
   | { readonly kind: 'delta'; output: number; fleetOutput: number }
+  /** The policy leaves it out. */
+  | { readonly kind: 'dropped' }
   | { readonly kind: 'refused'; readonly message: string };
+
+/** Routes of clean series by their labels, and of leaking ones by hashes of these. */
+interface Routes {
+  readonly clean: Map<string, PointRoute>;
+  readonly leaky: LeakyRoutes;
+}
 
 /** Clean series whose route is remembered by their labels, at most; past it the memory starts anew. */
 const MAX_REMEMBERED = 200_000;
-/** The key of the clean series among the inputs of an output that others join. */
-export const CLEAN_KEY = 0xffffffff;
 
 /**
  * Takes metrics that come as label sets (OTLP) through governance and aggregation. Routes of clean series are remembered
@@ -54,11 +63,14 @@ export const CLEAN_KEY = 0xffffffff;
  */
 export class PointIngest {
   private readonly door: SeriesDoor;
-  private readonly clean = new Map<string, PointRoute>();
-  private readonly leaky = new LeakyRoutes();
+  private routes: Routes = { clean: new Map(), leaky: new LeakyRoutes() };
+  /** The policy that made the routes, and the routes of the one before for a while. */
+  private generation: number;
+  private before: (Routes & { readonly untilMs: number }) | undefined;
 
   constructor(door: SeriesDoor) {
     this.door = door;
+    this.generation = door.governor.generation;
   }
 
   /**
@@ -68,6 +80,7 @@ export class PointIngest {
   take(points: MetricPoints): IngestOutcome {
     const { door } = this;
     door.store.writer.assertRoom();
+    this.renew();
     for (const metadata of points.metadata) {
       const governed = door.governor.governMetadata(metadata, 'otlp');
       if (governed.metric !== '') door.takeMetadata(governed);
@@ -83,12 +96,12 @@ export class PointIngest {
     for (let i = 0; i < points.pointCount; i++) {
       const route = routes[points.pointSeries[i]];
       if (route.kind === 'refused') refuse(route.message);
-      else this.takePoint(route, points, words, i);
+      else if (route.kind !== 'dropped') this.takePoint(route, points, words, i);
     }
     for (const { series, timestampMs, startMs, histogram } of points.histograms) {
       const route = routes[series];
       if (route.kind === 'refused') refuse(route.message);
-      else this.takeHistogram(route, timestampMs, startMs, histogram);
+      else if (route.kind !== 'dropped') this.takeHistogram(route, timestampMs, startMs, histogram);
     }
     this.takeExemplars(points, routes);
     const total = points.pointCount + points.histograms.length + points.rejectedPoints;
@@ -96,7 +109,7 @@ export class PointIngest {
   }
 
   private takePoint(
-    route: Exclude<PointRoute, { kind: 'refused' }>,
+    route: Exclude<PointRoute, { kind: 'refused' | 'dropped' }>,
     points: MetricPoints,
     words: Uint32Array,
     i: number,
@@ -123,7 +136,7 @@ export class PointIngest {
   }
 
   private takeHistogram(
-    route: Exclude<PointRoute, { kind: 'refused' }>,
+    route: Exclude<PointRoute, { kind: 'refused' | 'dropped' }>,
     ms: number,
     startMs: number,
     histogram: NativeHistogram,
@@ -151,10 +164,10 @@ export class PointIngest {
     const { governor, store } = this.door;
     for (const { series, exemplar } of points.exemplars) {
       const route = routes[series];
-      if (route.kind === 'refused') continue;
+      if (route.kind === 'refused' || route.kind === 'dropped') continue;
       const { labels: raw, type } = points.series[series];
       const verdict = route.kind === 'clean' ? undefined : governor.judgeSeries(raw, type, 'otlp');
-      if (verdict?.kind === 'refuse') continue;
+      if (verdict?.kind === 'refuse' || verdict?.kind === 'drop') continue;
       const id = route.kind === 'clean' ? route.id : store.series.resolve((verdict as { labels: Labels }).labels);
       const labels = governor.governExemplar(exemplar.labels, 'otlp');
       store.writer.buffer.pushExemplar(id, { ...exemplar, labels });
@@ -166,14 +179,16 @@ export class PointIngest {
     const isDelta = series.temporality === 'delta';
     const key = labelsKey(series.labels);
     if (!isDelta) {
-      const known = this.clean.get(key);
+      const known = this.routes.clean.get(key);
       if (known) return known;
     }
     const { hi, lo } = hashText(key);
     try {
-      const place = this.leaky.find(hi, lo);
+      const { leaky } = this.routes;
+      const place = leaky.find(hi, lo);
+      if (place >= 0 && leaky.output(place) === DROPPED) return { kind: 'dropped' };
       if (place >= 0 && !isDelta) {
-        return { kind: 'joined', output: this.leaky.output(place), fleetOutput: this.leaky.fleetOutput(place), hi, lo };
+        return { kind: 'joined', output: leaky.output(place), fleetOutput: leaky.fleetOutput(place), hi, lo };
       }
       const verdict = this.door.governor.judgeSeries(series.labels, series.type, 'otlp');
       return this.open(series, verdict, key, { hi, lo });
@@ -192,6 +207,13 @@ export class PointIngest {
   ): PointRoute {
     const { door } = this;
     if (verdict.kind === 'refuse') return { kind: 'refused', message: verdict.message };
+    const { clean, leaky } = this.routes;
+    const before = series.temporality === 'delta' ? undefined : this.wayBefore(key, hi, lo);
+    if (verdict.kind === 'drop') {
+      leaky.set(hi, lo, DROPPED, -1);
+      if (before) door.handOver(before, joinedWay(-1, -1, hi, lo));
+      return { kind: 'dropped' };
+    }
     const fleetOutput = verdict.fleet ? door.openOutput(verdict.fleet.labels, verdict.fleet.rule) : -1;
     if (series.temporality === 'delta') {
       const rule = verdict.kind === 'aggregate' ? verdict.rule : this.ruleOf(verdict.labels, series.type);
@@ -203,14 +225,38 @@ export class PointIngest {
     }
     if (verdict.kind === 'aggregate') {
       const output = door.openOutput(verdict.labels, verdict.rule);
-      this.leaky.set(hi, lo, output, fleetOutput);
+      leaky.set(hi, lo, output, fleetOutput);
+      if (before) door.handOver(before, joinedWay(output, fleetOutput, hi, lo));
       return { kind: 'joined', output, fleetOutput, hi, lo };
     }
     const id = door.store.series.resolve(verdict.labels);
-    const route: PointRoute = { kind: 'clean', id, fleetSlot: fleetOutput < 0 ? -1 : door.fleetSlot(fleetOutput, id) };
-    if (this.clean.size >= MAX_REMEMBERED) this.clean.clear();
-    this.clean.set(key, route);
+    const fleetSlot = fleetOutput < 0 ? -1 : door.fleetSlot(fleetOutput, id);
+    const route: PointRoute = { kind: 'clean', id, fleetSlot };
+    if (clean.size >= MAX_REMEMBERED) clean.clear();
+    clean.set(key, route);
+    if (before) door.handOver(before, cleanWay(id, fleetSlot, hi, lo));
     return route;
+  }
+
+  /** Forgets the routes of another policy. */
+  private renew(): void {
+    const { generation } = this.door.governor;
+    if (this.before && performance.now() > this.before.untilMs) this.before = undefined;
+    if (generation === this.generation) return;
+    this.generation = generation;
+    this.before = { ...this.routes, untilMs: performance.now() + HANDOVER_MS };
+    this.routes = { clean: new Map(), leaky: new LeakyRoutes() };
+  }
+
+  /** Where the policy before sent a series, or `undefined` where it is new or was left out. */
+  private wayBefore(key: string, hi: number, lo: number): SeriesWay | undefined {
+    if (!this.before) return undefined;
+    const { clean, leaky } = this.before;
+    const route = clean.get(key);
+    if (route?.kind === 'clean') return cleanWay(route.id, route.fleetSlot, hi, lo);
+    const place = leaky.find(hi, lo);
+    if (place < 0 || leaky.output(place) === DROPPED) return undefined;
+    return joinedWay(leaky.output(place), leaky.fleetOutput(place), hi, lo);
   }
 
   private ruleOf(labels: Labels, type: MetricType): AggregationRule {

@@ -7,13 +7,17 @@ import {
   type MetricType,
   type NativeHistogram,
 } from '../model/index.ts';
+import { cleanWay, joinedWay, type SeriesWay } from './handover.ts';
 import type { SeriesDoor } from './otlp-metrics.ts';
 import { hashText } from './series-routes.ts';
 
 /** Where the samples of a scraped series go, as governance decided once. The scraper keeps it with the series. */
 export interface ScrapeRoute {
-  /** `joined`: something was removed, so it is added up with others; `refused`: it isn't stored. */
-  readonly kind: 'clean' | 'joined' | 'refused';
+  /**
+   * `joined`: something was removed, so it is added up with others; `refused`: it isn't stored; `dropped`: nor is it, but
+   * because a relabelling rule of the policy says so.
+   */
+  readonly kind: 'clean' | 'joined' | 'refused' | 'dropped';
   /** The stored series, which of a joined one its exemplars belong to; −1 where refused. */
   readonly id: number;
   /** Of a clean series: its slot at the fleet level, or −1. */
@@ -60,6 +64,18 @@ export class ScrapeIngest {
     return hashText(labelsKey(labels));
   }
 
+  /** Goes up with each policy: routes that were opened under an older one no longer hold. */
+  get generation(): number {
+    return this.door.governor.generation;
+  }
+
+  /** Goes on with a series where another policy sends it. */
+  handOver(from: ScrapeRoute, to: ScrapeRoute): void {
+    if (from.kind === 'refused' || from.kind === 'dropped') return;
+    if (from.kind === to.kind && from.id === to.id && from.output === to.output) return;
+    this.door.handOver(wayOf(from), wayOf(to));
+  }
+
   /** Judges a series; called once for each that a target didn't have before. */
   open(labels: Labels, type: MetricType): ScrapeRoute {
     const { door } = this;
@@ -98,6 +114,7 @@ export class ScrapeIngest {
         if (route.fleetOutput >= 0) this.add(route, route.fleetOutput, ms, value, startMs);
         return;
       case 'refused':
+      case 'dropped':
     }
   }
 
@@ -116,6 +133,7 @@ export class ScrapeIngest {
         }
         return;
       case 'refused':
+      case 'dropped':
     }
   }
 
@@ -142,4 +160,9 @@ export class ScrapeIngest {
     const { aggregator } = this.door;
     aggregator.add(aggregator.inputByHash(output, route.hashHigh, route.hashLow), ms, value, startMs);
   }
+}
+
+function wayOf({ kind, id, fleetSlot, output, fleetOutput, hashHigh, hashLow }: ScrapeRoute): SeriesWay {
+  if (kind === 'clean') return cleanWay(id, fleetSlot, hashHigh, hashLow);
+  return joinedWay(output, fleetOutput, hashHigh, hashLow);
 }

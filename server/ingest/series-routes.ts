@@ -6,6 +6,15 @@ export interface Route {
   readonly fleetSlot: number;
 }
 
+/** The key of the clean series among the inputs of an output that others join. */
+export const CLEAN_KEY = 0xffffffff;
+
+/** Stands for the output of series that the policy leaves out. */
+export const DROPPED = 0xfffffffd;
+
+/** How long routes of another policy are kept, so that what series had counted is handed over, milliseconds. */
+export const HANDOVER_MS = 900_000;
+
 /** Bytes of keys that the cache may hold before it starts anew. */
 const MAX_KEY_BYTES = 256 * 1024 * 1024;
 
@@ -162,7 +171,7 @@ export class LeakyRoutes {
     return this.outputs[at] > 0 && this.high[at] === high && this.low[at] === low ? at : -1;
   }
 
-  /** Remembers the output and the fleet output (−1 for none) of a hash. */
+  /** Remembers the output (or `DROPPED`) and the fleet output (−1 for none) of a hash. */
   set(high: number, low: number, output: number, fleetOutput: number): void {
     const at = low & (LeakyRoutes.SLOTS - 1);
     this.high[at] = high;

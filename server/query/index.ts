@@ -5,7 +5,15 @@
 export type { LogQuery } from './log-request.ts';
 export { type PoolOptions, type QueryOutcome, type QueryPool, startQueryPool } from './pool.ts';
 export { type FuzzyAlgorithm, type PackedSeries, type SearchQuery, unpackSeries } from './prometheus/index.ts';
-export { EXPERIMENTAL_AGGREGATIONS, EXPERIMENTAL_FUNCTIONS, parseSelector, SIGNATURES } from './promql/index.ts';
+export {
+  EXPERIMENTAL_AGGREGATIONS,
+  EXPERIMENTAL_FUNCTIONS,
+  type Expr,
+  type LabelMatcher,
+  parsePromql,
+  parseSelector,
+  SIGNATURES,
+} from './promql/index.ts';
 export type { QueryAnswer, QueryRequest } from './request.ts';
 export type { TraceQuery } from './trace-request.ts';
 export { TAG_SCOPES, type TagScopeName, tagSearchQuery } from './traceql/index.ts';

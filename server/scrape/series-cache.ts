@@ -111,18 +111,31 @@ export class SeriesCache {
     return entry;
   }
 
-  /** The series with these labels, which `route` knows by their hash; made where there is none. */
-  join(route: ScrapeRoute, seen: number): { readonly series: ScrapedSeries; readonly isNew: boolean } {
+  /** The series with these labels, which `route` knows by their hash, and its route before; made where there is none. */
+  join(
+    route: ScrapeRoute,
+    seen: number,
+  ): { readonly series: ScrapedSeries; readonly isNew: boolean; readonly before?: ScrapeRoute } {
     const key = hashKey(route);
     const known = this.#series.get(key);
     if (known && known.route.hashHigh === route.hashHigh && known.route.hashLow === route.hashLow) {
       // Its type may be another one now, and with it the way in which it is added up.
+      const before = known.route;
       known.route = route;
-      return { series: known, isNew: false };
+      return { series: known, isNew: false, before };
     }
     const series: ScrapedSeries = { route, seen: seen - 1, isLive: false, exemplar: undefined };
     this.#series.set(key, series);
     return { series, isNew: true };
+  }
+
+  /** Forgets how series are written, so that the next scrape finds each anew; the series themselves go on. */
+  forgetEntries(): void {
+    this.#keysUsed = 0;
+    this.#entries = [];
+    this.#resize(FIRST_ENTRIES, true);
+    this.#previous = -1;
+    this.#isInOrder = false;
   }
 
   /**

@@ -22,6 +22,8 @@ export class TargetMemory {
   scrapes = 0;
   /** Routes of the series that scraping itself makes, by metric. */
   readonly reports = new Map<string, ScrapeRoute>();
+  /** The policy under which its routes were opened. */
+  generation = 0;
 }
 
 /** What a scrape came to. */
@@ -90,6 +92,7 @@ export class BatchTaker {
     batch: ScrapeBatch,
     ms: number,
   ): TakenScrape | ScrapeFailure {
+    this.#renew(memory);
     const bytes = Buffer.from(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.byteLength);
     while (this.#entries.length < batch.seriesCount) this.#entries = new Int32Array(this.#entries.length * 2);
     const looked = this.#look(job, labels, memory, batch, bytes);
@@ -136,6 +139,15 @@ export class BatchTaker {
   /** Marks the series that scraping itself made as ended: the target is gone. */
   endReports(memory: TargetMemory, ms: number): void {
     for (const route of memory.reports.values()) this.#mark(route, ms);
+  }
+
+  /** Has every series judged anew where the policy is another one. */
+  #renew(memory: TargetMemory): void {
+    const { generation } = this.#ingest;
+    if (memory.generation === generation) return;
+    memory.generation = generation;
+    memory.cache.forgetEntries();
+    memory.reports.clear();
   }
 
   /** Finds every series of the batch, and the labels of those that are new. Changes nothing. */
@@ -212,8 +224,10 @@ export class BatchTaker {
       if (entry < 0) {
         let scraped: ScrapedSeries | undefined;
         if (labels !== undefined) {
-          const joined = cache.join(this.#ingest.open(labels, batch.typeOf(series)), seen);
+          const route = this.#ingest.open(labels, batch.typeOf(series));
+          const joined = cache.join(route, seen);
           if (joined.isNew) added++;
+          if (joined.before) this.#ingest.handOver(joined.before, route);
           scraped = joined.series;
         }
         entry = cache.add(bytes, start, end, type, scraped);

@@ -1,16 +1,23 @@
 import { useEffect, useRef } from 'react';
 import { useLoaded, useServices } from '../pane/services.ts';
-import { SHORTCUTS } from '../pane/use-shortcuts.ts';
+
+interface HelpDialogProps {
+  /** The keys of the page. */
+  readonly shortcuts: readonly (readonly [keys: string, what: string])[];
+  /** What a mouse does there. */
+  readonly mouse: string;
+  readonly onClose: () => void;
+}
 
 /** The keys, what a mouse does, and which version answers. */
-export function HelpDialog({ onClose }: { readonly onClose: () => void }) {
+export function HelpDialog({ shortcuts, mouse, onClose }: HelpDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   return (
     <dialog ref={dialog} className="help" aria-labelledby="help-title" onClose={onClose}>
       <h2 id="help-title">Keyboard shortcuts</h2>
       <dl>
-        {SHORTCUTS.map(([keys, what]) => (
+        {shortcuts.map(([keys, what]) => (
           <div key={keys}>
             <dt>
               <kbd>{keys}</kbd>
@@ -19,7 +26,7 @@ export function HelpDialog({ onClose }: { readonly onClose: () => void }) {
           </div>
         ))}
       </dl>
-      <p>Drag over any chart to zoom, double click to go back, click for the logs and traces of that moment.</p>
+      <p>{mouse}</p>
       <footer>
         <Version />
         <button type="button" className="button" onClick={onClose}>

@@ -1,10 +1,14 @@
 import type { Pane } from '../../server/dashboards/index.ts';
 import { formatClock } from '../data/format.ts';
 import { useLost, useServices, useView } from '../pane/services.ts';
+import { SHORTCUTS } from '../pane/use-shortcuts.ts';
 import type { TimeWindow } from '../view/range.ts';
+import { Brand, ThemeButton } from './Brand.tsx';
 import { FilterPicker } from './FilterPicker.tsx';
 import { HelpDialog } from './HelpDialog.tsx';
 import { RangePicker } from './RangePicker.tsx';
+
+const MOUSE = 'Drag over any chart to zoom, double click to go back, click for the logs and traces of that moment.';
 
 interface TopBarProps {
   readonly pane: Pane;
@@ -23,12 +27,7 @@ export function TopBar({ pane, window, live, held, help }: TopBarProps) {
   const filtered = Object.values(view.filters).some((values) => values && values.length > 0);
   return (
     <header className="bar">
-      <h1 className="brand">
-        <svg viewBox="0 0 18 18" aria-hidden="true">
-          <path d="M1 12.5 5 10l3.5 1.5L12 4l2.5 3.5L17 3" />
-        </svg>
-        Barograph
-      </h1>
+      <Brand page="pane" />
       <fieldset className="bar-filters" aria-label="Filters">
         {pane.filterLabels.map((label) => (
           <FilterPicker
@@ -46,18 +45,7 @@ export function TopBar({ pane, window, live, held, help }: TopBarProps) {
       </fieldset>
       <RangePicker window={window} />
       <LiveButton live={live} held={held} />
-      <button
-        type="button"
-        className="button quiet icon"
-        aria-label="Light or dark"
-        title="Light or dark (T)"
-        onClick={() => store.change({ theme: document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark' })}
-      >
-        <svg viewBox="0 0 16 16" aria-hidden="true">
-          <circle cx="8" cy="8" r="5.5" />
-          <path d="M8 2.5a5.5 5.5 0 0 1 0 11z" className="solid" />
-        </svg>
-      </button>
+      <ThemeButton />
       <button
         type="button"
         className="button quiet icon"
@@ -67,7 +55,7 @@ export function TopBar({ pane, window, live, held, help }: TopBarProps) {
       >
         ?
       </button>
-      {help.open ? <HelpDialog onClose={() => help.set(false)} /> : null}
+      {help.open ? <HelpDialog shortcuts={SHORTCUTS} mouse={MOUSE} onClose={() => help.set(false)} /> : null}
     </header>
   );
 }

@@ -2,6 +2,7 @@ import { useMemo, useRef } from 'react';
 import type { Pane } from '../../server/dashboards/index.ts';
 import { TopBar } from '../bar/TopBar.tsx';
 import { useSize } from '../chart/react-hooks.ts';
+import { ExplorerPage } from '../explorer/ExplorerPage.tsx';
 import { MomentDrawer } from '../moment/MomentDrawer.tsx';
 import { TraceDrawer } from '../trace/TraceDrawer.tsx';
 import { alignWindow, chooseStepSeconds, resolveRange } from '../view/range.ts';
@@ -18,12 +19,18 @@ import { useTheme } from './use-theme.ts';
 
 const PANE_URL = '/api/barograph/v1/pane';
 
-/** Fetches what the pane is made of, and draws it. */
+/** The page that the view names. */
 export function App() {
+  const view = useView();
+  const theme = useTheme(view.theme);
+  useReconnect(PANE_URL);
+  return view.page === 'cardinality' ? <ExplorerPage /> : <PaneLoader theme={theme} />;
+}
+
+/** Fetches what the pane is made of, and draws it. */
+function PaneLoader({ theme }: { readonly theme: ReturnType<typeof useTheme> }) {
   const { queue } = useServices();
   const pane = useLoaded('pane', async (signal) => (await queue.get(PANE_URL, signal)) as Pane);
-  useReconnect(PANE_URL);
-  const theme = useTheme(useView().theme);
   switch (pane.kind) {
     case 'loading':
       return <PaneMessage title="Opening the pane" busy />;

@@ -12,6 +12,7 @@ export const SHORTCUTS: readonly (readonly [keys: string, what: string])[] = [
   ['[  ]', 'Half a range back or forward (also Shift ← →)'],
   ['+  −', 'Zoom in or out around the middle'],
   ['Esc', 'Close what is open, then back to the range before the zoom'],
+  ['C', 'Cardinality: what was offered, and what governance did with it'],
   ['T', 'Light or dark'],
   ['Tab', 'From panel to panel'],
   ['← →', 'In a panel: move the cursor (Alt: by ten)'],
@@ -56,6 +57,9 @@ function act(event: KeyboardEvent, view: ViewStore, window: TimeWindow): boolean
       return true;
     case 'f':
       document.querySelector<HTMLElement>('[data-filter]')?.focus();
+      return true;
+    case 'c':
+      view.change({ page: 'cardinality' }, true);
       return true;
     case 't':
       view.change({ theme: document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark' });

@@ -23,6 +23,11 @@ const views: fc.Arbitrary<ViewState> = fc.record(
     theme: fc.constantFrom('auto' as const, 'light' as const, 'dark' as const),
     moment: fc.record({ timeMs: moments, panelId: fc.constantFrom('', 'ttft', 'gpu-memory') }),
     traceId: fc.stringMatching(/^[0-9a-f]{32}$/),
+    page: fc.constant('cardinality' as const),
+    subject: fc.record({
+      kind: fc.constantFrom('metric' as const, 'label' as const),
+      name: fc.string({ minLength: 1, unit: 'grapheme' }),
+    }),
   },
   { requiredKeys: ['range', 'live', 'filters', 'theme'] },
 );
@@ -51,6 +56,8 @@ describe('the URL', () => {
     'at=soon',
     'f.Bad-Name=1',
     'f.region=',
+    'view=elsewhere',
+    'metric=',
     '%',
   ])('%s opens the default view', (search) => {
     expect(parseView(search)).toEqual(DEFAULT_VIEW);

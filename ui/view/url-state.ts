@@ -20,6 +20,16 @@ export interface ViewState {
   readonly moment?: Moment;
   /** 32 lower-case hex digits. */
   readonly traceId?: string;
+  /** The page beside the pane that is shown instead of it. */
+  readonly page?: 'cardinality';
+  /** What is looked at on it. */
+  readonly subject?: Subject;
+}
+
+/** A metric or a label that the cardinality page shows in detail. */
+export interface Subject {
+  readonly kind: 'metric' | 'label';
+  readonly name: string;
 }
 
 export const DEFAULT_VIEW: ViewState = {
@@ -48,6 +58,9 @@ export function parseView(search: string): ViewState {
   if (timeMs !== undefined) view.moment = { timeMs, panelId: params.get('panel') ?? '' };
   const traceId = params.get('trace');
   if (traceId !== null && /^[0-9a-f]{32}$/.test(traceId)) view.traceId = traceId;
+  if (params.get('view') === 'cardinality') view.page = 'cardinality';
+  const subject = parseSubject(params);
+  if (subject) view.subject = subject;
   return view;
 }
 
@@ -70,10 +83,20 @@ export function printView(view: ViewState): string {
     if (view.moment.panelId !== '') params.set('panel', view.moment.panelId);
   }
   if (view.traceId) params.set('trace', view.traceId);
+  if (view.page) params.set('view', view.page);
+  if (view.subject) params.set(view.subject.kind, view.subject.name);
   return params.toString();
 }
 
 const DEFAULT_SPAN_SECONDS = 3600;
+
+function parseSubject(params: URLSearchParams): Subject | undefined {
+  for (const kind of ['metric', 'label'] as const) {
+    const name = params.get(kind);
+    if (name) return { kind, name };
+  }
+  return undefined;
+}
 
 function parseRange(params: URLSearchParams): RangeSpec {
   const fromMs = parseMs(params.get('from'));
