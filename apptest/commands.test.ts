@@ -19,7 +19,7 @@ async function barograph(...args: string[]): Promise<{ code: number; stdout: str
 }
 
 describe('barograph', () => {
-  it.each(['serve', 'demo', 'simulate'])('%s --help teaches with examples', async (command) => {
+  it.each(['serve', 'demo', 'simulate', 'check', 'policy'])('%s --help teaches with examples', async (command) => {
     const { code, stdout } = await barograph(command, '--help');
     expect(code).toBe(0);
     expect(stdout).toContain(`barograph ${command} `);
@@ -27,7 +27,7 @@ describe('barograph', () => {
   });
 
   it.each([
-    [['paint'], 2, 'got the command "paint", accepted is serve, demo or simulate'],
+    [['paint'], 2, 'got the command "paint", accepted is serve, demo, simulate, check or policy'],
     [['simulate', '--scenario', 'rain'], 1, 'got "rain", accepted is demo, calm'],
     [['simulate', '--colour'], 1, 'barograph simulate --help'],
     [['demo', '--seed', 'x'], 1, 'demo › --seed: got "x", accepted is a whole number'],
