@@ -1,4 +1,13 @@
-// GPUs: what dcgm-exporter must be told so that it exposes what the contract needs.
-// In: the conventions. Out: its counters file as text.
-// Never: talks to a GPU or writes to a disk; whoever calls decides where text goes.
+// GPUs: what they do, from whatever source there is, under the contract's names.
+// In: dcgm-exporter, NVML, nvidia-smi, AMD's exporter and amd-smi; the kubelet and /proc for who uses a GPU. Out: metrics
+// as Prometheus text, OpenMetrics or OTLP, and the counters file that dcgm-exporter wants.
+// Never: changes a GPU's settings, reports a value that can't be read as 0, or lets an answer wait for a source.
+export { Collector, type CollectorOptions, type ScheduledSource } from './collector.ts';
 export { formatDcgmCounters } from './dcgm-counters.ts';
+export { ExporterError } from './error.ts';
+export { formatFamilies, type TextFormat } from './expose.ts';
+export { type OtlpTarget, sendOtlp, toOtlp } from './otlp.ts';
+export { SOURCE_NAMES, type SourceName } from './reading.ts';
+export { type ScheduleOptions, scheduleSources } from './schedule.ts';
+export { type Endpoint, serveMetrics } from './serve.ts';
+export type { Family, Sample } from './snapshot.ts';
