@@ -2,11 +2,12 @@
 // the runs in milliseconds, CPU milliseconds a query, peak memory, bytes on disk. The runs of the systems alternate.
 //   npm run bench queries                24 hours of 10,000 series at 15 s (57.6 million samples; loading takes minutes)
 //   npm run bench queries -- 2 5         2 hours, five runs a query
+//   npm run bench queries -- 0.1 5 100000   six minutes of 100,000 series
 // Peers and load generator as in bench/ingest.ts. VictoriaMetrics' cache of answers is off for the runs (nocache=1).
 import { execFileSync } from 'node:child_process';
 import { median, newFolder, presentPeers, type RunningPeer, sendLoad, startPeer, usageOf } from './lab/peers.ts';
 
-const [hours, runs] = [Number(process.argv[2] ?? 24), Number(process.argv[3] ?? 7)];
+const [hours, runs, series] = [2, 3, 4].map((i) => Number(process.argv[i] ?? [24, 7, 10_000][i - 2]));
 const HOUR_S = 3600;
 /** Data ends here; a round minute keeps the steps of all systems on the same grid. */
 const endS = Math.floor(Date.now() / 60_000) * 60 - 60;
@@ -61,6 +62,10 @@ const questions: readonly Question[] = [
   { group: 'hard', query: 'max_over_time(avg by (gpu_type) (DCGM_FI_DEV_FB_USED)[1d:5m])' },
   { group: 'hard', query: 'avg_over_time(DCGM_FI_PROF_SM_OCCUPANCY[6h])' },
   { group: 'hard', query: 'count({instance=~"node-1.*:9400", model_version=~"llm-(a|b)-.+", deployment!~"dep-3.?"})' },
+  {
+    group: 'hard',
+    query: 'sum by (region) ({instance=~".+-1[0-9]:.*", model_version=~".*-b-.*|llm-c.+v1", replica!~"1.*"})',
+  },
   { group: 'hard', query: 'count by (__name__, deployment) ({__name__=~".+"})' },
 ];
 
@@ -94,10 +99,10 @@ const running: RunningPeer[] = [];
 try {
   for (const peer of present) {
     let one = await startPeer(peer, newFolder());
-    process.stderr.write(`${peer.name}: loading ${hours} h of 10,000 series\n`);
-    const scrapes = (hours * HOUR_S) / 15 + 1;
+    process.stderr.write(`${peer.name}: loading ${hours} h of ${series} series\n`);
+    const scrapes = Math.round((hours * HOUR_S) / 15) + 1;
     const start = (endS - hours * HOUR_S) * 1000;
-    const report = await sendLoad(one, { series: 10_000, scrapes, start });
+    const report = await sendLoad(one, { series, scrapes, start });
     console.log(
       `${peer.name.padEnd(18)} ${report.acked} samples, ${report.samplesPerCpuSecond} samples/CPU s, peak ${report.peakMiB} MiB`,
     );

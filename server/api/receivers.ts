@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { MetricIngest } from '../ingest/index.ts';
 import { BarographError } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
-import { inflate, inflateSnappy, parseContentEncoding, parseMediaType, SnappyBlock } from '../wire/index.ts';
+import { freeBody, inflate, inflateSnappy, parseContentEncoding, parseMediaType, SnappyBlock } from '../wire/index.ts';
 
 /** What the receivers need from the program. */
 export interface Receivers {
@@ -74,6 +74,7 @@ async function write(
   // The bytes are used up before the first `await`, so all requests share the memory of one block.
   const compressed = request.body as Buffer;
   const bytes = encoding === 'snappy' ? inflateSnappy(block, compressed) : inflate(compressed, encoding);
+  if (bytes !== compressed) freeBody(compressed);
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (version === 2) {
     const outcome = metrics.remoteWriteV2(body);

@@ -2,6 +2,7 @@ import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { OwnMetrics } from '../telemetry/index.ts';
 import { addGovernanceRoutes, type GovernanceApi } from './barograph-cardinality.ts';
 import type { BodyBudget } from './body-budget.ts';
+import { addBodyParser } from './body-parser.ts';
 import { addCompression } from './compress.ts';
 import { addLokiRoutes, type LokiApi } from './loki.ts';
 import { addOtlpRoutes, type OtlpReceiver } from './otlp.ts';
@@ -50,8 +51,7 @@ function createApp(options: HttpOptions): FastifyInstance {
     // A path that can't be decoded reaches no route.
     frameworkErrors: (error, request, reply: FastifyReply) => void sendPrometheusError(request, reply, error),
   });
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  addBodyParser(app, options.maxBodyBytes);
   if (options.token !== undefined) {
     const expected = `Bearer ${options.token}`;
     app.addHook('onRequest', async (request, reply) => {

@@ -75,6 +75,10 @@ export class MetricIngest implements SeriesDoor {
     return ingest;
   }
 
+  /** Samples before the last one of their series, and at its very time; the one written last counts. */
+  outOfOrder = 0;
+  duplicates = 0;
+
   /** Counts of the aggregator, for the program's own metrics. */
   get stats(): Aggregator['stats'] {
     return this.aggregator.stats;
@@ -135,7 +139,9 @@ export class MetricIngest implements SeriesDoor {
     const output = this.written.output(id);
     if (output < 0) {
       this.store.writer.buffer.pushSampleBits(id, ms, low, high);
-      this.written.noteSample(id, ms, value);
+      const lastMs = this.written.noteSample(id, ms, value);
+      if (ms < lastMs) this.outOfOrder++;
+      else if (ms === lastMs) this.duplicates++;
     } else {
       this.aggregator.add(this.aggregator.inputByHash(output, CLEAN_KEY, CLEAN_KEY), ms, value, startMs);
     }

@@ -45,11 +45,13 @@ export class WrittenSeries {
     this.fleetSlots[id] = slot + 1;
   }
 
-  /** Remembers the sample that was written last. */
-  noteSample(id: number, timestampMs: number, value: number): void {
+  /** Remembers the sample that was written last, and returns the time of the one before it, NaN for none. */
+  noteSample(id: number, timestampMs: number, value: number): number {
     if (id >= this.times.length) this.reserve(id);
+    const before = this.times[id];
     this.values[id] = value;
     this.times[id] = timestampMs;
+    return before;
   }
 
   /** The last sample of a series, or `undefined`. */

@@ -38,6 +38,8 @@ function begin(request: QueryRequest, signal: AbortSignal): Promise<QueryAnswer>
     case 'samples':
     case 'last_samples':
       return turns.run(async () => {
+        // The answer before has been encoded, and nothing of its samples is left in it.
+        readers.metrics.reuse();
         const metrics = boundedReader(readers.metrics, limits.maxSamples);
         return answer(request, { ...readers, metrics }, signal);
       });

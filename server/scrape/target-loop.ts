@@ -3,6 +3,7 @@ import { BarographError } from '../model/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import {
   decodeScrape,
+  freeBody,
   inflateInBackground,
   parseContentEncoding,
   type ScrapeBatch,
@@ -10,7 +11,7 @@ import {
   scrapeAcceptHeader,
   scrapeProtocolOf,
 } from '../wire/index.ts';
-import { type BodySpace, freeBody } from './body-space.ts';
+import type { BodySpace } from './body-space.ts';
 import type { ScrapeJob } from './config.ts';
 import { type FailureReason, failure, type ScrapeFailure } from './failure.ts';
 import { hideSecrets } from './hide-secrets.ts';

@@ -187,7 +187,7 @@ export function createMetricReader(
     return found;
   }
 
-  return { select, series, labelNames, labelValues, exemplars, metadata };
+  return { select, reuse: () => samples.reuse(), series, labelNames, labelValues, exemplars, metadata };
 }
 
 /** Maps a series number to its place in the answer; −1 where it isn't wanted. */

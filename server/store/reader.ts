@@ -23,6 +23,11 @@ export interface MetricReader {
    */
   select(request: SampleRequest, signal?: AbortSignal): Promise<SeriesSamples[]>;
   /**
+   * Says that nobody needs the samples of earlier answers any more: their memory is used again. Without it every answer
+   * has memory of its own.
+   */
+  reuse(): void;
+  /**
    * Label sets of the series that match any of the sets of matchers (every set of matchers is a conjunction; no sets
    * mean every series). The time range is a hint. `limit` 0 means none. Sorted.
    */

@@ -13,6 +13,7 @@ export {
 } from './exposition-encode.ts';
 export { goNumber, openMetricsNumber } from './exposition-number.ts';
 export type { ScrapeOptions } from './exposition-reader.ts';
+export { freeBody } from './free-body.ts';
 export * from './inflate.ts';
 export { DEFAULT_LOG_OPTIONS, type LogOptions } from './log-discovery.ts';
 export { type DetectedLevel, detectLevel } from './log-level.ts';

@@ -39,6 +39,8 @@ export class MemoryMetricReader implements MetricReader {
     return out;
   }
 
+  reuse(): void {}
+
   async series(sets: readonly (readonly Matcher[])[]): Promise<Labels[]> {
     const found = this.stored.filter((s) => sets.length === 0 || sets.some((set) => matchesAll(set, s.labels)));
     return found.map((s) => s.labels).sort(compareLabels);

@@ -53,8 +53,8 @@ export function encodeChunk(
   const next = encodeIntegers(ownTimes, undefined, timeWords, count, words, at + 1);
   if (exponent >= 0) {
     words[at] = count | (DECIMALS << 16) | (exponent << 20);
-    scaleDecimals(ownValues, count, exponent);
-    return encodeIntegers(integers, usable, valueWords, count, words, next);
+    const allFit = scaleDecimals(ownValues, count, exponent);
+    return encodeIntegers(integers, allFit ? undefined : usable, valueWords, count, words, next);
   }
   words[at] = count | (DOUBLES << 16);
   for (let i = 0; i < count; i++) halves[i] = valueWords[2 * i + 1];
@@ -83,13 +83,17 @@ function isWhole(value: number, power: number): boolean {
   return whole / power === value && Math.abs(whole) < MAX_INTEGER && !Object.is(value, -0);
 }
 
-function scaleDecimals(values: Float64Array, count: number, exponent: number): void {
+/** Fills the column of integers; says whether every value is one of them. */
+function scaleDecimals(values: Float64Array, count: number, exponent: number): boolean {
   const power = POWERS[exponent];
+  let misfits = 0;
   for (let i = 0; i < count; i++) {
     const fits = isWhole(values[i], power);
     usable[i] = fits ? 1 : 0;
+    if (!fits) misfits++;
     integers[i] = fits ? Math.round(values[i] * power) : 0;
   }
+  return misfits === 0;
 }
 
 /** The number of samples of the chunk at `at`. */

@@ -59,24 +59,7 @@ export function encodeIntegers(
   while (usable && anchor < count && usable[anchor] === 0) anchor++;
   const first = anchor < count ? integers[anchor] : 0;
   const shift = commonShift(integers, usable, count, first);
-  const scale = 2 ** shift;
-  // What isn't usable repeats its neighbour, so that it widens nothing.
-  let previous = 0;
-  for (let i = 0; i < count; i++) {
-    if (usable?.[i] !== 0) previous = (integers[i] - first) / scale;
-    shifted[i] = previous;
-  }
-  const plain = choosePacking(shifted, count, minimum(shifted, count, Number.NEGATIVE_INFINITY));
-  for (let i = 1; i < count; i++) differences[i] = shifted[i] - shifted[i - 1];
-  // The first value has none; whatever `low` is, it packs to 0.
-  differences[0] = count > 1 ? differences[1] : 0;
-  const lowest = minimum(differences, count, Number.NEGATIVE_INFINITY);
-  let asDifferences = choosePacking(differences, count, lowest);
-  // A counter falls where it begins anew; those few differences shouldn't widen all others.
-  if (lowest < 0) {
-    const rising = choosePacking(differences, count, minimum(differences, count, 0));
-    if (rising.bits < asDifferences.bits) asDifferences = rising;
-  }
+  const { plain, asDifferences } = spread(integers, usable, count, first, 2 ** shift);
   const isDifferences = asDifferences.bits < plain.bits;
   const { low, width } = isDifferences ? asDifferences : plain;
   const exceptions = isDifferences
@@ -103,25 +86,71 @@ function commonShift(integers: Float64Array, usable: Uint8Array | undefined, cou
   return bits === 0 ? 0 : 31 - Math.clz32(bits & -bits);
 }
 
-function minimum(values: Float64Array, count: number, atLeast: number): number {
-  let min = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < count; i++) if (values[i] < min && values[i] >= atLeast) min = values[i];
-  return min === Number.POSITIVE_INFINITY ? 0 : min;
+/** Fills the scratch columns and chooses how each of them would be packed. */
+function spread(
+  integers: Float64Array,
+  usable: Uint8Array | undefined,
+  count: number,
+  first: number,
+  scale: number,
+): { plain: Packing; asDifferences: Packing } {
+  let [low, high, lowStep, highStep] = [0, 0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  let before = 0;
+  for (let i = 0; i < count; i++) {
+    // What isn't usable repeats its neighbour, so that it widens nothing.
+    const value = usable?.[i] === 0 ? before : (integers[i] - first) / scale;
+    shifted[i] = value;
+    if (value < low) low = value;
+    else if (value > high) high = value;
+    if (i > 0) {
+      const step = value - before;
+      differences[i] = step;
+      if (step < lowStep) lowStep = step;
+      if (step > highStep) highStep = step;
+    }
+    before = value;
+  }
+  if (count === 1) [lowStep, highStep] = [0, 0];
+  // The first value has no difference; whatever `low` is, it packs to 0.
+  differences[0] = count > 1 ? differences[1] : 0;
+  const asDifferences = packing(differences, count, lowStep, highStep);
+  // Nothing is narrower than steps that are all equal.
+  const plain = asDifferences.bits === 0 ? { ...asDifferences, bits: 1 } : packing(shifted, count, low, high);
+  if (lowStep >= 0) return { plain, asDifferences };
+  // A counter falls where it begins anew; those few differences shouldn't widen all others.
+  const rising = choosePacking(differences, count, 0, 1);
+  return { plain, asDifferences: rising.bits < asDifferences.bits ? rising : asDifferences };
+}
+
+/** Values of a sample in which it is looked whether exceptions pay. */
+const SAMPLE_STRIDE = 8;
+/** Below this width exceptions can't save much. */
+const NARROW = 4;
+
+/** How to pack values of `[low, high]`: all of them alike, unless a sample says that a few should be exceptions. */
+function packing(values: Float64Array, count: number, low: number, high: number): Packing {
+  const width = bitLength(high - low);
+  const all = { low, width, bits: count * width };
+  if (width <= NARROW) return all;
+  const stride = count >= 16 * SAMPLE_STRIDE ? SAMPLE_STRIDE : 1;
+  const sampled = choosePacking(values, count, low, stride);
+  if (sampled.bits >= 0.9 * all.bits && width <= MAX_WIDTH) return all;
+  return stride === 1 ? sampled : choosePacking(values, count, low, 1);
 }
 
 const widths = new Uint32Array(64);
 
-/** The width that takes the fewest bits, given the lowest packed value. */
-function choosePacking(values: Float64Array, count: number, low: number): Packing {
+/** The width that takes the fewest bits, given the lowest packed value, as every `stride`th value says. */
+function choosePacking(values: Float64Array, count: number, low: number, stride: number): Packing {
   widths.fill(0);
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < count; i += stride) {
     const value = values[i] - low;
     widths[value < 0 ? 63 : bitLength(value)]++;
   }
   let [best, bestBits, exceptions] = [MAX_WIDTH, Number.POSITIVE_INFINITY, 0];
   for (let width = 63; width > MAX_WIDTH; width--) exceptions += widths[width];
   for (let width = MAX_WIDTH; width >= 0; width--) {
-    const bits = count * width + exceptions * EXCEPTION_BITS;
+    const bits = count * width + exceptions * stride * EXCEPTION_BITS;
     if (bits < bestBits) [best, bestBits] = [width, bits];
     exceptions += widths[width];
   }
@@ -185,6 +214,65 @@ function getDouble(words: Uint32Array, at: number): number {
   return double[0];
 }
 
+/** Reads values that all are offsets from `base`, as nearly all columns of gauges are. */
+function decodePlain(
+  words: Uint32Array,
+  at: number,
+  count: number,
+  width: number,
+  base: number,
+  scale: number,
+  divisor: number,
+  out: Float64Array,
+  outAt: number,
+): void {
+  if (width === 0) {
+    out.fill(base / divisor, outAt, outAt + count);
+    return;
+  }
+  const mask = width === 32 ? -1 : (1 << width) - 1;
+  let bit = 0;
+  for (let i = 0; i < count; i++, bit += width) {
+    const word = at + (bit >>> 5);
+    const offset = bit & 31;
+    let packed = words[word] >>> offset;
+    if (offset + width > 32) packed |= words[word + 1] << (32 - offset);
+    out[outAt + i] = (base + ((packed & mask) >>> 0) * scale) / divisor;
+  }
+}
+
+/** Reads values that all are steps from the one before, as times and nearly all columns of counters are. */
+function decodeSteps(
+  words: Uint32Array,
+  at: number,
+  count: number,
+  width: number,
+  { first, low, scale }: { first: number; low: number; scale: number },
+  divisor: number,
+  out: Float64Array,
+  outAt: number,
+): void {
+  if (width === 0) {
+    const step = low * scale;
+    if (divisor === 1) for (let i = 0; i < count; i++) out[outAt + i] = first + step * i;
+    else for (let i = 0; i < count; i++) out[outAt + i] = (first + step * i) / divisor;
+    return;
+  }
+  const mask = width === 32 ? -1 : (1 << width) - 1;
+  let running = -low;
+  let bit = 0;
+  for (let i = 0; i < count; i++, bit += width) {
+    const word = at + (bit >>> 5);
+    const offset = bit & 31;
+    let packed = words[word] >>> offset;
+    if (offset + width > 32) packed |= words[word + 1] << (32 - offset);
+    running += low + ((packed & mask) >>> 0);
+    out[outAt + i] = first + running * scale;
+  }
+  // A division costs more than all the rest, and counters mostly are whole numbers.
+  if (divisor !== 1) for (let i = 0; i < count; i++) out[outAt + i] /= divisor;
+}
+
 /**
  * Reads a column that `encodeIntegers` wrote.
  * @param divisor what each integer is divided by; 10^e for decimals that were multiplied by it.
@@ -206,6 +294,12 @@ export function decodeIntegers(
   const exceptions = head >>> 12;
   const first = getDouble(words, at + 1);
   const low = getDouble(words, at + 3);
+  if (exceptions === 0 && width <= 32) {
+    const start = at + HEADER_WORDS;
+    if ((head & 1) === 0) decodePlain(words, start, count, width, first + low * scale, scale, divisor, out, outAt);
+    else decodeSteps(words, start, count, width, { first, low, scale }, divisor, out, outAt);
+    return start + packedWords(count, width);
+  }
   let next = unpackBits(words, at + HEADER_WORDS, count, Math.min(width, 32), lowWords);
   if (width > 32) next = unpackBits(words, next, count, width - 32, highWords);
   const isWide = width > 32;

@@ -2,7 +2,8 @@ import { BarographError } from '../../model/index.ts';
 import { throwIfAborted } from '../chunks.ts';
 import { BlockReader, type BlockSummary } from './block-file.ts';
 import type { SampleCatalog } from './catalog.ts';
-import { decodeChunk, type SampleColumns, sampleColumns } from './chunk-codec.ts';
+import { decodeChunk, type SampleColumns } from './chunk-codec.ts';
+import { ColumnSpace } from './column-space.ts';
 import { firstAtOrAfter, orderSamples } from './ordering.ts';
 import { SegmentReader } from './segment.ts';
 import { deletionsOf, isDeleted, removeDeleted, type Tombstone } from './tombstones.ts';
@@ -24,6 +25,32 @@ interface Source<Reader> {
   readonly deletions: readonly Tombstone[];
 }
 
+/** Which series have pieces that don't follow each other in time; the samples of a chunk always do. */
+class PieceOrder {
+  private readonly last: Float64Array;
+  private readonly doubtful: Uint8Array;
+
+  constructor(slots: number) {
+    this.last = new Float64Array(slots).fill(Number.NEGATIVE_INFINITY);
+    this.doubtful = new Uint8Array(slots);
+  }
+
+  /** Notes a piece that is in order in itself. */
+  add(slot: number, { times }: SampleColumns, from: number, count: number): void {
+    if (count === 0) return;
+    if (times[from] <= this.last[slot]) this.doubtful[slot] = 1;
+    this.last[slot] = times[from + count - 1];
+  }
+
+  doubt(slot: number): void {
+    this.doubtful[slot] = 1;
+  }
+
+  isDoubtful(slot: number): boolean {
+    return this.doubtful[slot] === 1;
+  }
+}
+
 /** The chunks of one block that a request needs, ascending, and for which of its series. */
 interface WantedChunks extends Source<BlockReader> {
   readonly chunks: number[];
@@ -36,6 +63,8 @@ export class SampleReader {
   private readonly segments = new Map<number, SegmentReader>();
   /** By path, the longest unused first. */
   private readonly blocks = new Map<string, BlockReader>();
+
+  private readonly space = new ColumnSpace();
 
   constructor(catalog: SampleCatalog) {
     this.catalog = catalog;
@@ -85,19 +114,32 @@ export class SampleReader {
     for (let slot = 0; slot < ids.length; slot++) ends[slot + 1] += ends[slot];
     const total = ends[ids.length];
     if (total > maxSamples) throw tooManySamples(total, maxSamples);
-    const columns = sampleColumns(total);
+    const columns = this.space.take(total);
     const next = ends.slice();
-    for (const one of wanted) readChunks(one, ids, columns, next, signal);
+    const order = new PieceOrder(ids.length);
+    for (const one of wanted) readChunks(one, ids, columns, next, order, signal);
     for (const { reader, deletions } of segments) {
       throwIfAborted(signal);
       for (let slot = 0; slot < ids.length; slot++) {
         const room = ends[slot + 1] - next[slot];
         if (room <= 0) continue;
         const copied = reader.copy(ids[slot], startMs, endMs, columns, next[slot], room);
-        next[slot] += removeDeleted(deletions, ids[slot], columns, next[slot], copied);
+        const left = removeDeleted(deletions, ids[slot], columns, next[slot], copied);
+        // Samples lie here in the order in which they came.
+        if (left > 0) order.doubt(slot);
+        next[slot] += left;
       }
     }
-    return ids.map((_, slot) => cutOut(columns, ends[slot], next[slot], startMs, endMs));
+    return ids.map((_, slot) => {
+      const count = next[slot] - ends[slot];
+      const ordered = order.isDoubtful(slot) ? orderSamples(columns, ends[slot], count) : count;
+      return cutOut(columns, ends[slot], ends[slot] + ordered, startMs, endMs);
+    });
+  }
+
+  /** Says that nobody needs the answers of `select` so far; their memory is used again. */
+  reuse(): void {
+    this.space.reuse();
   }
 
   /** Which of the series, by place in `ids`, may have samples in the range; says so rather too often than too seldom. */
@@ -199,6 +241,7 @@ function readChunks(
   ids: readonly number[],
   columns: SampleColumns,
   next: Float64Array,
+  order: PieceOrder,
   signal: AbortSignal | undefined,
 ): void {
   let i = 0;
@@ -206,19 +249,20 @@ function readChunks(
     if (i % CHUNKS_PER_LOOK === 0) throwIfAborted(signal);
     const slot = slots[i++];
     const count = decodeChunk(words, at, columns, next[slot]);
-    next[slot] += removeDeleted(deletions, ids[slot], columns, next[slot], count);
+    const left = removeDeleted(deletions, ids[slot], columns, next[slot], count);
+    order.add(slot, columns, next[slot], left);
+    next[slot] += left;
   });
 }
 
-/** Orders one series' samples and leaves out those beyond the range. */
+/** Leaves out the samples of one series beyond the range. */
 function cutOut(
   columns: SampleColumns,
   from: number,
-  to: number,
+  end: number,
   startMs: number,
   endMs: number,
 ): SeriesColumns | undefined {
-  const end = from + orderSamples(columns, from, to - from);
   const first = firstAtOrAfter(columns.times, from, end, startMs);
   const last = firstAtOrAfter(columns.times, first, end, endMs + 1);
   if (first === last) return undefined;

@@ -222,6 +222,27 @@ describe('deleted samples', () => {
   });
 });
 
+describe('samples written after a deletion and a restart', () => {
+  it('are there, and the deleted ones stay away', async () => {
+    await open();
+    await write([1, 10, 1], [2, 10, 1]);
+    await store.deleteSamples(Uint32Array.of(1), 0, 100);
+    await write([2, 20, 2]);
+    await store.deleteSamples(Uint32Array.of(2), 15, 100);
+    await store.close();
+    await open();
+    await write([1, 10, 5], [2, 20, 6]);
+    await settle();
+    expect(read([1, 2])).toEqual([
+      [[10, 5]],
+      [
+        [10, 1],
+        [20, 6],
+      ],
+    ]);
+  });
+});
+
 describe('damage', () => {
   it('at the end of the newest journal is a write that was never acknowledged', async () => {
     await open();

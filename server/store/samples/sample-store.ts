@@ -19,7 +19,7 @@ export interface SampleStoreLimits {
 }
 
 export const DEFAULT_SAMPLE_STORE_LIMITS: SampleStoreLimits = {
-  segmentSlots: 16 * 1024 * 1024,
+  segmentSlots: 8 * 1024 * 1024,
   segmentAgeMs: 7_200_000,
   maxWaitingSegments: 2,
 };
@@ -374,7 +374,11 @@ export class SampleStore {
     for (const sequence of sequences) {
       await this.takeUpJournal(sequence, sequence === sequences.at(-1), options);
     }
-    this.active = this.waiting.pop() ?? (await this.openSegment(sealed + 1, 0));
+    // What comes now isn't concerned by deletions, so it never goes where they reach.
+    const deleted = Math.max(sealed, ...this.tombstones.map((one) => one.throughSequence));
+    const newest = this.waiting.at(-1);
+    if (newest && newest.memory.sequence > deleted) this.active = this.waiting.pop() as OpenSegment;
+    else this.active = await this.openSegment(Math.max(deleted, newest?.memory.sequence ?? 0) + 1, 0);
   }
 
   /** Fills a segment from its journal; it waits like those that were filled in this process. */

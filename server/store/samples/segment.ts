@@ -273,7 +273,7 @@ export class SegmentReader {
       const count = Math.min(Atomics.load(this.runCount, run - 1), max - copied);
       const words = 2 * (at + copied);
       for (let i = 0; i < count; i++) times[at + copied + i] = base + this.offsets[start + i];
-      for (let i = 0; i < 2 * count; i++) valueWords[words + i] = this.valueWords[2 * start + i];
+      valueWords.set(this.valueWords.subarray(2 * start, 2 * (start + count)), words);
       copied += count;
     }
     return copied;
