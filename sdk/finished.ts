@@ -1,10 +1,11 @@
 import { type Attributes, SpanStatusCode } from '@opentelemetry/api';
-import { isResponseId, refusalOfCode } from './codes.ts';
+import { isResponseId } from './codes.ts';
 import type { Outcome, TokenType } from './generated/conventions.ts';
 import type { Inference } from './inference.ts';
-import type { InferenceEnd } from './inference-types.ts';
-import { type Instruments, tokenAttributes } from './instruments.ts';
-import type { LabelSet } from './label-sets.ts';
+import type { InferenceEnd, InferenceRequest } from './inference-types.ts';
+import { type HistogramName, type InstrumentSource, tokenAttributes } from './instruments.ts';
+import type { LabelSet, RequestSeries } from './label-sets.ts';
+import type { LabelJudge } from './labels.ts';
 import { figuresOf, outputTokensOf, type StreamFigures } from './measure.ts';
 import { outcomeOf } from './outcome.ts';
 import { tokenBucketOf } from './token-bucket.ts';
@@ -30,10 +31,16 @@ export function finish(
   end: InferenceEnd,
   labels: LabelSet,
   promptClass: string | undefined,
+  judge: LabelJudge,
 ): FinishedRequest {
   const outcome = outcomeOf(end);
   const failed = outcome !== 'ok' && outcome !== 'truncated' && outcome !== 'refused';
-  const errorType = failed || end.errorType ? (codeOf(end.errorType) ?? defaultErrorType(outcome, end)) : undefined;
+  const errorType =
+    failed || end.errorType
+      ? judge.isCode(end.errorType)
+        ? end.errorType
+        : defaultErrorType(outcome, end)
+      : undefined;
   return {
     inference,
     end,
@@ -46,10 +53,6 @@ export function finish(
   };
 }
 
-function codeOf(value: string | null | undefined): string | undefined {
-  return typeof value === 'string' && refusalOfCode(value) === undefined ? value : undefined;
-}
-
 /** What went wrong where nothing named it; an error that has a status is called by it. */
 function defaultErrorType(outcome: Outcome, end: InferenceEnd): string {
   if (outcome === 'empty') return 'empty_response';
@@ -60,53 +63,78 @@ function defaultErrorType(outcome: Outcome, end: InferenceEnd): string {
 }
 
 /** Records the contract's metrics of a request that has ended. */
-export function recordMetrics(finished: FinishedRequest, instruments: Instruments, stage: MeasuredStage): void {
-  const { inference, labels, outcome, figures, tokenBucket: token_bucket } = finished;
-  const { context } = inference;
+export function recordMetrics(finished: FinishedRequest, instruments: InstrumentSource, stage: MeasuredStage): void {
+  const { inference, labels, outcome, figures, promptClass, tokenBucket } = finished;
+  const { context, firstKind } = inference;
   labels.addRequest(outcome);
-  // How long a request took that gave no answer has nothing to do with its prompt's size.
-  const isAnswer = outcome === 'ok' || outcome === 'truncated';
-  const bucket = token_bucket === undefined ? undefined : { token_bucket };
-  const sized = isAnswer ? bucket : undefined;
-  instruments.inference_total_latency_seconds.record(
-    (inference.endMs - inference.startMs) / 1000,
-    labels.with(`total ${outcome} ${sized?.token_bucket}`, () => ({ outcome, ...sized })),
-    context,
+  const series = labels.series(`${outcome} ${tokenBucket} ${firstKind} ${promptClass} ${stage}`, () =>
+    bindSeries(finished, instruments, stage),
   );
-  const ofBucket = () => labels.with(`bucket ${token_bucket}`, () => ({ ...bucket }));
-  if (figures.firstTokenSeconds !== undefined) {
-    const first = inference.firstKind;
-    const { promptClass: prompt_class } = finished;
-    const extra = () => ({ ...(prompt_class === undefined ? {} : { prompt_class }), ...bucket, stage, first });
-    const attributes = labels.with(`ttft ${prompt_class} ${token_bucket} ${stage} ${first}`, extra);
-    instruments.inference_ttft_seconds.record(figures.firstTokenSeconds, attributes, context);
-  }
-  if (figures.secondsPerToken !== undefined)
-    instruments.inference_time_per_output_token_seconds.record(figures.secondsPerToken, ofBucket(), context);
-  if (figures.tokensPerSecond !== undefined)
-    instruments.inference_tokens_per_second.record(figures.tokensPerSecond, ofBucket(), context);
+  series.total.record((inference.endMs - inference.startMs) / 1000, context);
+  if (figures.firstTokenSeconds !== undefined) series.ttft.record(figures.firstTokenSeconds, context);
+  if (figures.secondsPerToken !== undefined) series.perToken.record(figures.secondsPerToken, context);
+  if (figures.tokensPerSecond !== undefined) series.tokensPerSecond.record(figures.tokensPerSecond, context);
   if (figures.gapsAreTokens) labels.addGaps(inference.gaps!);
   recordTokens(finished, instruments);
 }
 
-function recordTokens({ inference, labels }: FinishedRequest, instruments: Instruments): void {
-  const record = (type: TokenType, count: number | undefined, estimated: boolean, isPart: boolean): void => {
-    // A part that is none would double the number of series and say nothing.
-    if (count === undefined || (isPart && count === 0)) return;
-    labels.addTokens(type, count, estimated);
-    const attributes = tokenAttributes(labels, type, estimated);
-    instruments.inference_token_count.record(count, attributes, inference.context);
+/** Finds the histograms of requests that are alike in all that these labels say. */
+function bindSeries(
+  { inference, labels, outcome, promptClass, tokenBucket }: FinishedRequest,
+  instruments: InstrumentSource,
+  stage: MeasuredStage,
+): RequestSeries {
+  const bind = (name: HistogramName, extra: Attributes) =>
+    labels.bound(`${name} ${JSON.stringify(extra)}`, () => instruments.bind(name, { ...labels.attributes, ...extra }));
+  const bucket: Attributes = tokenBucket === undefined ? {} : { token_bucket: tokenBucket };
+  const prompt: Attributes = promptClass === undefined ? {} : { prompt_class: promptClass };
+  // How long a request took that gave no answer has nothing to do with its prompt's size.
+  const isAnswer = outcome === 'ok' || outcome === 'truncated';
+  return {
+    total: bind('inference_total_latency_seconds', { outcome, ...(isAnswer ? bucket : {}) }),
+    ttft: bind('inference_ttft_seconds', { ...prompt, ...bucket, stage, first: inference.firstKind }),
+    perToken: bind('inference_time_per_output_token_seconds', bucket),
+    tokensPerSecond: bind('inference_tokens_per_second', bucket),
   };
-  const output = outputTokensOf(inference);
-  record('input', inference.usage?.inputTokens, false, false);
-  record('output', output?.tokens, output?.estimated === true, false);
-  record('cached', inference.usage?.cachedTokens, false, true);
-  record('reasoning', inference.usage?.reasoningTokens, false, true);
 }
 
+function recordTokens({ inference, labels }: FinishedRequest, instruments: InstrumentSource): void {
+  const { usage } = inference;
+  const output = outputTokensOf(inference);
+  recordCount(labels, instruments, inference, 'input', usage?.inputTokens, false);
+  recordCount(labels, instruments, inference, 'output', output?.tokens, output?.estimated === true);
+  // A part that is none would double the number of series and say nothing.
+  recordCount(labels, instruments, inference, 'cached', usage?.cachedTokens || undefined, false);
+  recordCount(labels, instruments, inference, 'reasoning', usage?.reasoningTokens || undefined, false);
+}
+
+function recordCount(
+  labels: LabelSet,
+  instruments: InstrumentSource,
+  inference: Inference,
+  type: TokenType,
+  tokens: number | undefined,
+  estimated: boolean,
+): void {
+  if (tokens === undefined) return;
+  labels.addTokens(type, tokens, estimated);
+  const key = estimated ? ESTIMATED_KEYS[type] : TOKEN_KEYS[type];
+  labels
+    .bound(key, () => instruments.bind('inference_token_count', tokenAttributes(labels, type, estimated)))
+    .record(tokens, inference.context);
+}
+
+const TOKEN_KEYS = {
+  input: 'tokens input',
+  output: 'tokens output',
+  cached: 'tokens cached',
+  reasoning: 'tokens reasoning',
+};
+const ESTIMATED_KEYS = { input: 'est input', output: 'est output', cached: 'est cached', reasoning: 'est reasoning' };
+
 /** The attributes that a span has from its start, which samplers see. */
-export function startAttributes(inference: Pick<Inference, 'request'>, labels: LabelSet): Attributes {
-  const { request } = inference;
+export function startAttributes(request: InferenceRequest, labels: LabelSet, judge: LabelJudge): Attributes {
+  const codeOf = (value: unknown): string | undefined => (judge.isCode(value) ? value : undefined);
   const attributes: Attributes = { ...labels.attributes, 'gen_ai.operation.name': request.operation ?? 'chat' };
   const put = (name: string, value: Attributes[string]): void => {
     if (value !== undefined) attributes[name] = value;
@@ -129,11 +157,12 @@ function numberOf(value: unknown): number | undefined {
 }
 
 /** Writes a request's end on its span, and ends it. @param endTime Left out where the span's own clock is right. */
-export function endSpan(finished: FinishedRequest, endTime: number | undefined): void {
+export function endSpan(finished: FinishedRequest, judge: LabelJudge, endTime: number | undefined): void {
   const { inference, end, labels, outcome, errorType, figures } = finished;
   const { span, usage } = inference;
   if (span.isRecording()) {
-    const attributes: Attributes = { ...labels.attributes, outcome };
+    // The span has its labels from the start, unless the answer named another model.
+    const attributes: Attributes = labels === inference.labels ? { outcome } : { ...labels.attributes, outcome };
     const put = (name: string, value: Attributes[string]): void => {
       if (value !== undefined) attributes[name] = value;
     };
@@ -142,7 +171,7 @@ export function endSpan(finished: FinishedRequest, endTime: number | undefined):
     put('error.type', errorType);
     if (end.responseModel !== undefined) put('gen_ai.response.model', labels.attributes.model_version);
     if (isResponseId(end.responseId)) put('gen_ai.response.id', end.responseId);
-    const reasons = (end.finishReasons ?? []).flatMap((reason) => codeOf(reason) ?? []);
+    const reasons = (end.finishReasons ?? []).filter((reason) => judge.isCode(reason)) as string[];
     if (reasons.length > 0 || outcome === 'error')
       put('gen_ai.response.finish_reasons', reasons.length > 0 ? reasons : ['error']);
     put('gen_ai.response.time_to_first_chunk', figures.firstTokenSeconds);

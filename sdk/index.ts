@@ -12,6 +12,7 @@ export type { InferenceEnd, InferenceRequest, TokenKind } from './inference-type
 export { Instrumentation, type InstrumentationOptions, type Signals, type StepSpan } from './instrumentation.ts';
 export type { CommonLabel, Labels } from './labels.ts';
 export type { LogRecord, LogSink, LogSinkProvider } from './log-sink.ts';
+export type { ContractMetricProducer, ProducedMetric, ProducedMetrics } from './metric-producer.ts';
 export { outcomeOf, type RequestEnd } from './outcome.ts';
 export { type PromptBuild, SemanticPath, type VectorSearch } from './path.ts';
 export { type AnthropicClient, observeAnthropic } from './providers/anthropic.ts';
@@ -22,5 +23,5 @@ export type { OpenAIClient } from './providers/openai-types.ts';
 export { type AiMiddleware, aiMiddleware } from './providers/vercel-ai.ts';
 export type { DropReason, RefusalRule, Tally } from './tally.ts';
 export { tokenBucketOf } from './token-bucket.ts';
-export type { GapCollection, TokenGapProducer } from './token-gap-producer.ts';
+
 export type { Usage } from './usage.ts';

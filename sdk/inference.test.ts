@@ -27,9 +27,10 @@ function valuesOf(points: Point[] | undefined, label: string): Record<string, un
 }
 
 describe('an inference', () => {
-  it('tells the figures of the contract', async () => {
+  it.each(['own', 'api'] as const)('tells the figures of the contract, in histograms of kind %s', async (keeps) => {
     const clock = testClock();
-    const collected = collect({ clock: clock.read, labels: { deployment: 'chat', region: 'eu' }, stage: 'gateway' });
+    const options = { clock: clock.read, labels: { deployment: 'chat', region: 'eu' }, stage: 'gateway' } as const;
+    const collected = collect(options, keeps);
     const inference = collected.instrumentation.inference({
       model: 'llama-3.3-70b',
       customer_tier: 'pro',

@@ -2,6 +2,7 @@ import type { Context, Span } from '@opentelemetry/api';
 import { errorTypeOf, statusOf } from './codes.ts';
 import { GapCounts } from './gap-counts.ts';
 import type { InferenceEnd, InferenceRequest, TokenKind } from './inference-types.ts';
+import type { LabelSet } from './label-sets.ts';
 import { laterUsage, type Usage } from './usage.ts';
 
 /** What an inference needs of the instrumentation that made it. */
@@ -25,6 +26,8 @@ export class Inference {
   /** The context in which the request's own work runs, with its span. */
   readonly context: Context;
   readonly span: Span;
+  /** The labels that it began with. */
+  readonly labels: LabelSet | undefined;
   readonly startMs: number;
   /** The first token of any kind and the first that the user sees; NaN while there is none. Milliseconds. */
   firstMs = Number.NaN;
@@ -48,11 +51,12 @@ export class Inference {
   readonly #host: InferenceHost;
   #lastFailure = 'unknown';
 
-  constructor(host: InferenceHost, request: InferenceRequest, span: Span, context: Context) {
+  constructor(host: InferenceHost, request: InferenceRequest, span: Span, context: Context, labels?: LabelSet) {
     this.#host = host;
     this.request = request;
     this.span = span;
     this.context = context;
+    this.labels = labels;
     this.startMs = host.nowMs();
   }
 

@@ -21,8 +21,8 @@ import { InstrumentSource, SCOPE_NAME } from './instruments.ts';
 import { count, type LabelSet, LabelSets } from './label-sets.ts';
 import { LabelJudge, type Labels } from './labels.ts';
 import { type LogSinkProvider, LogSinkSource } from './log-sink.ts';
+import { ContractMetricProducer } from './metric-producer.ts';
 import { Tally } from './tally.ts';
-import { TokenGapProducer } from './token-gap-producer.ts';
 
 /** How a program is observed. Everything may be left out. */
 export interface InstrumentationOptions {
@@ -60,8 +60,6 @@ const INFERENCE = createContextKey('barograph inference');
 /** Observes one program: makes inferences, spans of the semantic path, events and signals. Nothing here throws. */
 export class Instrumentation implements InferenceHost, Signals {
   readonly tally = new Tally();
-  /** Give it to a metric reader of an OpenTelemetry SDK of your own; it has the gaps between tokens. */
-  readonly tokenGaps: TokenGapProducer;
   readonly nowMs: () => number;
   readonly #options: InstrumentationOptions;
   readonly #labels: Labels;
@@ -71,6 +69,7 @@ export class Instrumentation implements InferenceHost, Signals {
   readonly #logs: LogSinkSource;
   readonly #gate: EventGate;
   readonly #tracer: Tracer;
+  readonly #producer: ContractMetricProducer;
 
   constructor(options: InstrumentationOptions = {}) {
     this.#options = options;
@@ -81,8 +80,23 @@ export class Instrumentation implements InferenceHost, Signals {
     this.#gate = new EventGate(options.maxEventsPerSecond ?? 1000, this.tally);
     // A tracer of the API follows the provider that is set up later by itself.
     this.#tracer = (options.tracerProvider ?? trace).getTracer(SCOPE_NAME);
-    this.tokenGaps = new TokenGapProducer(this.#sets, () => this.#epochMs());
-    this.tally.guard(() => this.#instruments.current());
+    this.#producer = new ContractMetricProducer(this.#sets, () => this.#epochMs());
+    this.tally.guard(() => this.#instruments.refresh());
+  }
+
+  /**
+   * The histograms, for a metric reader of an OpenTelemetry SDK of your own. Take it before the first request: from then on
+   * the SDK keeps its histograms itself, which is faster than OpenTelemetry's. Taken later, or by nobody, all of them but
+   * the gaps between tokens are OpenTelemetry's.
+   */
+  get metricProducer(): ContractMetricProducer {
+    this.#instruments.keepHistograms();
+    return this.#producer;
+  }
+
+  /** The gaps between tokens alone, for a reader beside a meter provider that has everything else. */
+  get gapProducer(): ContractMetricProducer {
+    return this.#producer;
   }
 
   /** A request to a model begins. End it with `end` or `fail`. @param parent The context of its span. */
@@ -92,12 +106,14 @@ export class Instrumentation implements InferenceHost, Signals {
       const isEmbeddings = request.operation === 'embeddings';
       const span = this.#tracer.startSpan(
         isEmbeddings ? 'embeddings' : 'model_inference',
-        { kind: SpanKind.CLIENT, startTime: this.#spanTime(), attributes: startAttributes({ request }, labels) },
+        {
+          kind: SpanKind.CLIENT,
+          startTime: this.#spanTime(),
+          attributes: startAttributes(request, labels, this.#judge),
+        },
         parent,
       );
-      const withSpan = trace.setSpan(parent, span);
-      const inference: Inference = new Inference(this, request, span, withSpan);
-      return inference;
+      return new Inference(this, request, span, trace.setSpan(parent, span), labels);
     } catch {
       this.tally.drop('internal_error');
       return new Inference(this, {}, trace.wrapSpanContext(INVALID_SPAN), ROOT_CONTEXT);
@@ -164,7 +180,7 @@ export class Instrumentation implements InferenceHost, Signals {
       if (code === undefined) return;
       const set = this.#sets.find(this.#labels, labels, undefined);
       count(set.guardrails, code);
-      this.#instruments.current();
+      this.#instruments.refresh();
       this.#emit('guardrail.triggered', 'warn', { policy: code }, set, contexts.active());
     });
   }
@@ -174,8 +190,9 @@ export class Instrumentation implements InferenceHost, Signals {
       const code = this.#judge.judge('evaluation', evaluation);
       if (code === undefined || !this.#isRatio(score)) return;
       const set = this.#sets.find(this.#labels, labels, undefined);
-      const attributes = set.with(`evaluation ${code}`, () => ({ evaluation: code }));
-      this.#instruments.current().inference_quality_score.record(score, attributes, contexts.active());
+      this.#instruments.refresh();
+      const bind = () => this.#instruments.bind('inference_quality_score', { ...set.attributes, evaluation: code });
+      set.bound(`quality ${code}`, bind).record(score, contexts.active());
     });
   }
 
@@ -183,7 +200,9 @@ export class Instrumentation implements InferenceHost, Signals {
     this.tally.guard(() => {
       if (!this.#isRatio(confidence)) return;
       const set = this.#sets.find(this.#labels, labels, undefined);
-      this.#instruments.current().inference_confidence.record(confidence, set.attributes, contexts.active());
+      this.#instruments.refresh();
+      const bind = () => this.#instruments.bind('inference_confidence', set.attributes);
+      set.bound('confidence', bind).record(confidence, contexts.active());
     });
   }
 
@@ -194,7 +213,7 @@ export class Instrumentation implements InferenceHost, Signals {
         return;
       }
       this.#sets.find(this.#labels, labels, undefined).costDollars += dollars;
-      this.#instruments.current();
+      this.#instruments.refresh();
     });
   }
 
@@ -207,18 +226,21 @@ export class Instrumentation implements InferenceHost, Signals {
   finished(inference: Inference, end: InferenceEnd): void {
     this.tally.guard(() => {
       const { request } = inference;
-      const labels = this.#sets.find(this.#labels, request, end.responseModel || request.model);
+      const isSameModel = !end.responseModel || end.responseModel === request.model;
+      const begun = isSameModel ? inference.labels : undefined;
+      const labels = begun ?? this.#sets.find(this.#labels, request, end.responseModel || request.model);
       const promptClass = this.#judge.judge('prompt_class', request.prompt_class);
-      const finished = finish(inference, end, labels, promptClass);
+      const finished = finish(inference, end, labels, promptClass, this.#judge);
       // Embeddings aren't inference: their latency and tokens would hide those of the models that answer.
       if (request.operation !== 'embeddings') {
-        recordMetrics(finished, this.#instruments.current(), this.#options.stage ?? 'client');
+        this.#instruments.refresh();
+        recordMetrics(finished, this.#instruments, this.#options.stage ?? 'client');
         if (this.#options.requestEvents !== false) {
           const fields = finishedFields(finished);
           this.#emit('request.finished', levelOf(finished.outcome), fields, labels, inference.context);
         }
       }
-      endSpan(finished, this.#spanTime());
+      endSpan(finished, this.#judge, this.#spanTime());
     });
   }
 
@@ -229,7 +251,7 @@ export class Instrumentation implements InferenceHost, Signals {
       const request = inference?.request ?? {};
       const labels = this.#sets.find(this.#labels, request, inference?.request.model);
       count(labels.retries, code);
-      this.#instruments.current();
+      this.#instruments.refresh();
       const context = inference?.context ?? contexts.active();
       this.#emit('request.retried', 'warn', { retry_reason: code }, labels, context);
     });
@@ -270,7 +292,7 @@ export class Instrumentation implements InferenceHost, Signals {
     context: Context,
   ): void {
     const sink = this.#logs.current();
-    if (!sink || !this.#gate.passes(this.nowMs())) return;
+    if (!sink || sink.enabled?.() === false || !this.#gate.passes(this.nowMs())) return;
     writeEvent(sink, { event, level, fields, labels, context, timeMs: this.#spanTime() });
   }
 

@@ -1,5 +1,6 @@
 import {
   type Attributes,
+  type Context,
   type Histogram,
   type Meter,
   type MeterProvider,
@@ -8,12 +9,14 @@ import {
 } from '@opentelemetry/api';
 import { METRICS, type MetricName, OUTCOMES, TOKEN_TYPES } from './generated/conventions.ts';
 import type { LabelSet, LabelSets } from './label-sets.ts';
+import { type BoundHistogram, createOwnHistogram } from './own-histogram.ts';
 import type { Tally } from './tally.ts';
 
 /** The name of the SDK's tracer, meter and logger. */
 export const SCOPE_NAME = '@barograph/sdk';
 
-type HistogramName =
+/** Histograms beside the gaps between tokens, which are counted token by token and never recorded. */
+export type HistogramName =
   | 'inference_ttft_seconds'
   | 'inference_time_per_output_token_seconds'
   | 'inference_tokens_per_second'
@@ -22,33 +25,40 @@ type HistogramName =
   | 'inference_confidence'
   | 'inference_quality_score';
 
-/** Histograms of which OpenTelemetry keeps the buckets; the gaps between tokens have a producer of their own. */
-const HISTOGRAMS: readonly HistogramName[] = [
-  'inference_ttft_seconds',
-  'inference_time_per_output_token_seconds',
-  'inference_tokens_per_second',
-  'inference_total_latency_seconds',
-  'inference_token_count',
-  'inference_confidence',
-  'inference_quality_score',
-];
+/** A series of a histogram that OpenTelemetry keeps. */
+class ApiHistogram implements BoundHistogram {
+  readonly #histogram: Histogram;
+  readonly #attributes: Attributes;
 
-/** The contract's instruments of one meter provider. */
-export type Instruments = Readonly<Record<HistogramName, Histogram>>;
+  constructor(histogram: Histogram, attributes: Attributes) {
+    this.#histogram = histogram;
+    this.#attributes = attributes;
+  }
+
+  record(value: number, context: Context): void {
+    this.#histogram.record(value, this.#attributes, context);
+  }
+}
 
 type Observe = (value: number, attributes: Attributes) => void;
 
 /**
  * Makes the contract's instruments, and makes them anew when another meter provider becomes the global one: metrics have
  * no proxies in OpenTelemetry's API, so what was made before a program's SDK was set up would stay silent for ever.
+ *
+ * Histograms are OpenTelemetry's, or the SDK's own where something collects those; they can't be both, as their series
+ * would be the same ones.
  */
 export class InstrumentSource {
   readonly #given: MeterProvider | undefined;
   readonly #sets: LabelSets;
   readonly #tally: Tally;
+  readonly #histograms = new Map<HistogramName, Histogram>();
   #provider: MeterProvider | undefined;
-  #instruments: Instruments | undefined;
+  #meter: Meter | undefined;
   #stopObserving: (() => void)[] = [];
+  #keeps: 'own' | 'api' = 'api';
+  #hasBound = false;
 
   constructor(given: MeterProvider | undefined, sets: LabelSets, tally: Tally) {
     this.#given = given;
@@ -56,24 +66,42 @@ export class InstrumentSource {
     this.#tally = tally;
   }
 
-  /** The instruments of the meter provider that is in force now. */
-  current(): Instruments {
+  /** Keeps histograms itself from now on; too late once OpenTelemetry has any. */
+  keepHistograms(): void {
+    if (!this.#hasBound) this.#keeps = 'own';
+  }
+
+  /** Follows the meter provider that is in force; to be called before anything is recorded. */
+  refresh(): void {
     const provider = this.#given ?? metrics.getMeterProvider();
-    if (provider !== this.#provider || !this.#instruments) {
-      this.close();
-      this.#provider = provider;
-      const meter = provider.getMeter(SCOPE_NAME);
-      this.#instruments = createHistograms(meter);
-      this.#observeCounters(meter);
+    if (provider === this.#provider) return;
+    this.close();
+    this.#provider = provider;
+    this.#meter = provider.getMeter(SCOPE_NAME);
+    this.#observeCounters(this.#meter);
+  }
+
+  /** The series of a histogram; it lasts until the meter provider changes, and the sets of labels forget it then. */
+  bind(name: HistogramName, attributes: Attributes): BoundHistogram {
+    this.#hasBound = true;
+    if (this.#keeps === 'own') return createOwnHistogram(name, attributes);
+    let histogram = this.#histograms.get(name);
+    if (!histogram) {
+      const { unit, help, buckets } = METRICS[name];
+      const advice = { explicitBucketBoundaries: [...buckets!] };
+      histogram = this.#meter!.createHistogram(name, { unit, description: help, advice });
+      this.#histograms.set(name, histogram);
     }
-    return this.#instruments;
+    return new ApiHistogram(histogram, attributes);
   }
 
   /** Stops being observed; what was counted stays. */
   close(): void {
     for (const stop of this.#stopObserving) stop();
     this.#stopObserving = [];
-    this.#instruments = undefined;
+    this.#provider = undefined;
+    this.#histograms.clear();
+    if (this.#keeps === 'api') for (const set of this.#sets) set.forgetBound();
   }
 
   #observeCounters(meter: Meter): void {
@@ -146,13 +174,4 @@ export function tokenAttributes(set: LabelSet, token_type: string, estimated: bo
   return estimated
     ? set.with(`estimated ${token_type}`, () => ({ token_type, estimated: 'true' }))
     : set.with(`token_type ${token_type}`, () => ({ token_type }));
-}
-
-function createHistograms(meter: Meter): Instruments {
-  const entries = HISTOGRAMS.map((name) => {
-    const { unit, help, buckets } = METRICS[name];
-    const advice = { explicitBucketBoundaries: [...buckets!] };
-    return [name, meter.createHistogram(name, { unit, description: help, advice })] as const;
-  });
-  return Object.fromEntries(entries) as Record<HistogramName, Histogram>;
 }

@@ -28,6 +28,8 @@ export type CodeLabel = 'prompt_class' | 'policy' | 'reason' | 'evaluation';
 /** What a value becomes once a label's budget of distinct values is used up. */
 export const OTHER = 'other';
 const DEFAULT_BUDGET = 64;
+/** Codes that are remembered; beyond them each is looked at again. */
+const MAX_KNOWN_CODES = 512;
 
 /**
  * Judges values of labels by the taxonomy, once a value: what was kept is remembered, at most a label's budget of
@@ -36,9 +38,18 @@ const DEFAULT_BUDGET = 64;
 export class LabelJudge {
   readonly #tally: Tally;
   readonly #kept = new Map<CommonLabel | CodeLabel, Set<string>>();
+  readonly #codes = new Set<string>();
 
   constructor(tally: Tally) {
     this.#tally = tally;
+  }
+
+  /** Whether a text is a code; codes that come again cost one look-up. What isn't one is left to the caller to count. */
+  isCode(value: unknown): value is string {
+    if (this.#codes.has(value as string)) return true;
+    if (refusalOfCode(value) !== undefined) return false;
+    if (this.#codes.size < MAX_KNOWN_CODES) this.#codes.add(value as string);
+    return true;
   }
 
   /** The value that the label may have: itself, `other`, or undefined where it is refused or absent. */

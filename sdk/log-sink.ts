@@ -15,6 +15,8 @@ export interface LogRecord {
 /** Where log records go: OpenTelemetry's logger, as far as the SDK uses it. */
 export interface LogSink {
   emit(record: LogRecord): void;
+  /** False where nobody listens; older loggers don't say. */
+  enabled?(): boolean;
 }
 
 /** OpenTelemetry's logger provider, as far as the SDK uses it. */

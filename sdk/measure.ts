@@ -26,23 +26,21 @@ export function outputTokensOf(inference: Inference): { tokens: number; estimate
 /** The figures of a stream once its request has ended. */
 export function figuresOf(inference: Inference): StreamFigures {
   const { startMs, firstMs, firstVisibleMs, lastMs, gaps } = inference;
-  if (Number.isNaN(firstMs) || inference.request.streamed === false) return { gapsAreTokens: false };
-  const firsts = {
-    firstTokenSeconds: Math.max(0, firstMs - startMs) / 1000,
-    ...(Number.isNaN(firstVisibleMs) ? {} : { firstVisibleSeconds: Math.max(0, firstVisibleMs - startMs) / 1000 }),
-  };
+  const figures: { -readonly [Name in keyof StreamFigures]: StreamFigures[Name] } = { gapsAreTokens: false };
+  if (Number.isNaN(firstMs) || inference.request.streamed === false) return figures;
+  figures.firstTokenSeconds = Math.max(0, firstMs - startMs) / 1000;
+  if (!Number.isNaN(firstVisibleMs)) figures.firstVisibleSeconds = Math.max(0, firstVisibleMs - startMs) / 1000;
   const output = outputTokensOf(inference);
-  if (!output) return { ...firsts, gapsAreTokens: false };
+  if (!output) return figures;
   const { tokens, fromMs } = streamedTokens(inference, inference.usage, output.tokens);
   const seconds = (lastMs - fromMs) / 1000;
-  const isSpread = tokens >= 2 && seconds > 0;
-  return {
-    ...firsts,
+  if (tokens >= 2 && seconds > 0) {
+    figures.tokensPerSecond = tokens / seconds;
     // Tokens of several answers alternate, so neither their gaps nor their mean is what a reader of one answer sees.
-    ...(isSpread && !inference.isParallel ? { secondsPerToken: seconds / (tokens - 1) } : {}),
-    ...(isSpread ? { tokensPerSecond: tokens / seconds } : {}),
-    gapsAreTokens: gaps !== undefined && !inference.isParallel && piecesAreTokens(inference, tokens),
-  };
+    if (!inference.isParallel) figures.secondsPerToken = seconds / (tokens - 1);
+  }
+  figures.gapsAreTokens = gaps !== undefined && !inference.isParallel && piecesAreTokens(inference, tokens);
+  return figures;
 }
 
 /**

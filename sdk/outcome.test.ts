@@ -14,6 +14,7 @@ const CASES: Readonly<Record<string, readonly [RequestEnd, Outcome]>> = {
   'A rate limit is an error.': [{ httpStatus: 429, errorType: 'rate_limit_exceeded' }, 'error'],
   'A status alone is enough for an error.': [{ httpStatus: 503 }, 'error'],
   'A dotted class name counts by its last part.': [{ errorType: 'openai.APITimeoutError' }, 'timeout'],
+  'A timeout of a client for JavaScript is a timeout.': [{ errorType: 'APIConnectionTimeoutError' }, 'timeout'],
   'A gateway timeout is a timeout.': [{ httpStatus: 504 }, 'timeout'],
   'A status as error type counts.': [{ errorType: '504' }, 'timeout'],
   'An abort by the user is cancelled, though the stream broke.': [

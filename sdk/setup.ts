@@ -6,7 +6,6 @@ import { context, logs, metrics, trace } from '@opentelemetry/api';
 import { AsyncContextManager } from './async-context.ts';
 import { CountedQueue } from './counted-export.ts';
 import { configure } from './default.ts';
-import { METRICS } from './generated/conventions.ts';
 import type { Instrumentation, InstrumentationOptions } from './instrumentation.ts';
 
 /** How telemetry leaves the program. Everything may be left out; what OpenTelemetry's environment variables say holds. */
@@ -187,19 +186,15 @@ function setUpLogs({ packages, options, resource, instrumentation }: Target): Pa
  */
 function setUpMetrics({ packages, options, resource, instrumentation }: Target, isThere: boolean): Part {
   const { meters, metricExport } = packages;
-  const producer = instrumentation.tokenGaps as unknown as import('@opentelemetry/sdk-metrics').MetricProducer;
+  const own = isThere ? instrumentation.gapProducer : instrumentation.metricProducer;
+  const producer = own as unknown as import('@opentelemetry/sdk-metrics').MetricProducer;
   const reader = new meters.PeriodicExportingMetricReader({
     exporter: new metricExport.OTLPMetricExporter(exporterOptions(options, 'metrics')),
     exportIntervalMillis: options.metricIntervalMs ?? 15_000,
     exportTimeoutMillis: Math.min(10_000, options.metricIntervalMs ?? 15_000),
     metricProducers: [producer],
   });
-  // The contract's histograms are exponential ones where it asks for no classic buckets.
-  const aggregation = { type: meters.AggregationType.EXPONENTIAL_HISTOGRAM } as const;
-  const views = Object.values(METRICS)
-    .filter((metric) => metric.type === 'histogram' && metric.classic === false)
-    .map((metric) => ({ instrumentName: metric.name, aggregation }));
-  const provider = new meters.MeterProvider({ resource, readers: [reader], views });
+  const provider = new meters.MeterProvider({ resource, readers: [reader] });
   if (!isThere) metrics.setGlobalMeterProvider(provider);
   return provider;
 }

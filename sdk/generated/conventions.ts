@@ -356,6 +356,7 @@ export const ERROR_TYPE_OUTCOMES: Readonly<Record<string, Outcome>> = {
   timeout: 'timeout',
   timeouterror: 'timeout',
   apitimeouterror: 'timeout',
+  apiconnectiontimeouterror: 'timeout',
   timeoutexception: 'timeout',
   readtimeout: 'timeout',
   readtimeouterror: 'timeout',
