@@ -44,8 +44,9 @@ export class CountedQueue {
   counted<Item, Kind extends Exporter<Item>>(exporter: Kind): Kind {
     const send = exporter.export.bind(exporter) as Exporter<Item>['export'];
     exporter.export = (items: Item[], done: (result: ExportResult) => void): void => {
-      this.#waiting = Math.max(0, this.#waiting - items.length);
       send(items, (result) => {
+        // What is on its way takes memory as well, so it leaves the queue when it has arrived.
+        this.#waiting = Math.max(0, this.#waiting - items.length);
         if (result.code !== SUCCESS) this.#tally.drop('export_failed', items.length);
         done(result);
       });

@@ -19,7 +19,7 @@ export interface SetupOptions extends InstrumentationOptions {
   readonly metricIntervalMs?: number;
   /** Milliseconds that spans and log records wait for others (default 2,000). */
   readonly batchDelayMs?: number;
-  /** Spans, and log records, that may wait for their export (default 4,096 each); more are dropped and counted. */
+  /** Spans, and log records, that may wait or be on their way (default 4,096 each); more are dropped and counted. */
   readonly maxQueueSize?: number;
 }
 
