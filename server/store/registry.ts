@@ -8,6 +8,9 @@ export class Registry {
   private readonly ids = new Map<string, number>();
   private readonly unsaved: { id: number; labels: Labels }[] = [];
 
+  /** Called for each label set that gets its number, but for those that were stored earlier. */
+  onNew: ((labels: Labels) => void) | undefined;
+
   /** How many label sets are known. */
   get size(): number {
     return this.ids.size;
@@ -21,6 +24,7 @@ export class Registry {
     const id = this.ids.size;
     this.ids.set(key, id);
     this.unsaved.push({ id, labels });
+    this.onNew?.(labels);
     return id;
   }
 

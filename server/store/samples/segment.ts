@@ -264,17 +264,40 @@ export class SegmentReader {
    */
   copy(id: number, startMs: number, endMs: number, out: SampleColumns, at: number, max: number): number {
     if (id >= this.firstRun.length) return 0;
-    const { times, valueWords } = out;
     let copied = 0;
     for (let run = this.firstRun[id]; run > 0 && copied < max; run = this.nextRun[run - 1]) {
       if (!this.isWanted(run - 1, startMs, endMs)) continue;
-      const start = this.runStart[run - 1];
-      const base = this.runBase[run - 1];
-      const count = Math.min(Atomics.load(this.runCount, run - 1), max - copied);
-      const words = 2 * (at + copied);
-      for (let i = 0; i < count; i++) times[at + copied + i] = base + this.offsets[start + i];
-      valueWords.set(this.valueWords.subarray(2 * start, 2 * (start + count)), words);
-      copied += count;
+      copied += this.copyRun(run - 1, startMs, endMs, out, at + copied, max - copied);
+    }
+    return copied;
+  }
+
+  private copyRun(
+    run: number,
+    startMs: number,
+    endMs: number,
+    { times, valueWords }: SampleColumns,
+    at: number,
+    max: number,
+  ): number {
+    const { offsets } = this;
+    const start = this.runStart[run];
+    const base = this.runBase[run];
+    const count = Math.min(Atomics.load(this.runCount, run), max);
+    if (base >= startMs && base + this.runMax[run] <= endMs) {
+      for (let i = 0; i < count; i++) times[at + i] = base + offsets[start + i];
+      valueWords.set(this.valueWords.subarray(2 * start, 2 * (start + count)), 2 * at);
+      return count;
+    }
+    // An instant query wants few of the samples of a run.
+    let copied = 0;
+    for (let slot = start; slot < start + count; slot++) {
+      const time = base + offsets[slot];
+      if (time < startMs || time > endMs) continue;
+      times[at + copied] = time;
+      valueWords[2 * (at + copied)] = this.valueWords[2 * slot];
+      valueWords[2 * (at + copied) + 1] = this.valueWords[2 * slot + 1];
+      copied++;
     }
     return copied;
   }
