@@ -1,6 +1,6 @@
 import { ExporterError } from './error.ts';
 import { FLEET_DEFAULTS, type FleetOptions, GpuFleet } from './fleet.ts';
-import { GPU_CONTRACT_METRICS } from './metrics.ts';
+import { GPU_CONTRACT_METRICS, NVIDIA_ONLY } from './metrics.ts';
 import type { Source, SourceName } from './reading.ts';
 import { type Family, type SourceStatus, toFamilies } from './snapshot.ts';
 import { joinWorkloads, type Workload } from './workload/join.ts';
@@ -104,11 +104,12 @@ export class Collector {
   /** Everything that is known now, of sources that answered lately. */
   families(): Family[] {
     const nowMs = this.now();
+    const { given } = this.fleet.coverage(nowMs);
     return toFamilies({
       devices: this.fleet.view(nowMs),
       workloads: this.workloads,
       silent: this.fleet.silent(),
-      given: this.fleet.coverage(nowMs).given,
+      missing: this.wanted().filter((metric) => !given.has(metric)),
       sources: this.statuses(),
       drivers: this.fleet.driverVersions(nowMs),
       dropped: this.fleet.droppedCount(),
@@ -137,13 +138,15 @@ export class Collector {
         state: this.stateOf(running),
         error: running.isUp === true ? undefined : running.lastError,
       })),
-      missing: GPU_CONTRACT_METRICS.filter((metric) => !given.has(metric)).map((metric) => ({
-        metric,
-        ...(missing.get(metric) ?? {
-          why: 'no source that answers gives it',
-          fix: 'see barograph-gpu-exporter --help',
-        }),
-      })),
+      missing: this.wanted()
+        .filter((metric) => !given.has(metric))
+        .map((metric) => ({
+          metric,
+          ...(missing.get(metric) ?? {
+            why: 'no source that answers gives it',
+            fix: 'see barograph-gpu-exporter --help',
+          }),
+        })),
     };
   }
 
@@ -161,6 +164,14 @@ export class Collector {
       clearTimeout(timer);
       scheduled.source.close();
     }
+  }
+
+  /** What the contract wants of these GPUs: of a machine with AMD's only, nothing that only NVIDIA has. */
+  private wanted(): readonly string[] {
+    const answering = this.running.filter(({ hasAnswered }) => hasAnswered);
+    const isAmdOnly =
+      answering.length > 0 && answering.every(({ scheduled }) => scheduled.source.name.startsWith('amd'));
+    return isAmdOnly ? GPU_CONTRACT_METRICS.filter((metric) => !NVIDIA_ONLY.has(metric)) : GPU_CONTRACT_METRICS;
   }
 
   private stateOf(running: Running): string {
@@ -205,8 +216,7 @@ export class Collector {
       running.lastError = (error as Error).message;
       running.failures.set(code, (running.failures.get(code) ?? 0) + 1);
       const isQuiet = running.scheduled.isOptional && !running.hasAnswered;
-      if (running.isUp !== false && !isQuiet && !this.isClosed)
-        this.options.log(`${source.name}: ${running.lastError}`);
+      if (running.isUp !== false && !isQuiet && !this.isClosed) this.options.log(running.lastError);
       running.isUp = false;
     } finally {
       running.pollSeconds = (this.now() - startedMs) / 1000;

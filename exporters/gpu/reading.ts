@@ -115,6 +115,12 @@ export function plausible(value: number): number | undefined {
   return Number.isFinite(value) && Math.abs(value) < 1e18 ? value : undefined;
 }
 
+/** A value in another unit. Dividing by 100 gives 0.415 of 41.5 where multiplying by 0.01 doesn't. */
+export function scaled(value: number, factor: number): number {
+  const divisor = Math.round(1 / factor);
+  return factor < 1 && Math.abs(divisor * factor - 1) < 1e-12 ? value / divisor : value * factor;
+}
+
 /** Brings a PCI address to one spelling: `0000:3B:00.0` and `00000000:3b:00.0` become the latter. */
 export function normalizePciBusId(text: string): string {
   const match = /^(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([0-9a-f]{2})\.([0-9a-f])$/i.exec(text.trim());

@@ -1,5 +1,5 @@
 import type { DeviceView } from './fleet.ts';
-import { DECLARATIONS, GPU_CONTRACT_METRICS, type MetricDeclaration } from './metrics.ts';
+import { DECLARATIONS, type MetricDeclaration } from './metrics.ts';
 import type { SilentMetric } from './silence.ts';
 import type { Workload } from './workload/join.ts';
 
@@ -32,8 +32,8 @@ export interface SnapshotInput {
   readonly devices: readonly DeviceView[];
   readonly workloads: readonly Workload[];
   readonly silent: readonly SilentMetric[];
-  /** Metrics of the contract that some source gives. */
-  readonly given: ReadonlySet<string>;
+  /** Metrics of the contract that no source gives. */
+  readonly missing: readonly string[];
   readonly sources: readonly SourceStatus[];
   readonly drivers: readonly (readonly [source: string, version: string])[];
   readonly dropped: number;
@@ -113,7 +113,7 @@ function addWorkload(add: Add, workload: Workload, base: Record<string, string |
 }
 
 function addOwn(add: Add, input: SnapshotInput): void {
-  const { sources, drivers, given, version, node, startedUnixMs } = input;
+  const { sources, drivers, missing, version, node, startedUnixMs } = input;
   add('barograph_gpu_exporter_info', { version, node }, 1);
   for (const [source, driver] of drivers)
     add('barograph_gpu_exporter_driver_info', { source, node, driver_version: driver }, 1);
@@ -123,9 +123,8 @@ function addOwn(add: Add, input: SnapshotInput): void {
     for (const [reason, count] of failures)
       add('barograph_gpu_exporter_source_failures_total', { source, node, reason }, count, sinceMs);
   }
-  for (const metric of GPU_CONTRACT_METRICS)
-    if (input.devices.length > 0 && !given.has(metric))
-      add('barograph_gpu_exporter_metric_missing', { metric, node }, 1);
+  for (const metric of input.devices.length > 0 ? missing : [])
+    add('barograph_gpu_exporter_metric_missing', { metric, node }, 1);
   add('barograph_gpu_exporter_dropped_total', { node }, input.dropped, startedUnixMs);
   if (!input.otlp) return;
   const { sent, failed } = input.otlp;

@@ -1,4 +1,4 @@
-import type { DeviceState, Measure } from '../reading.ts';
+import { type DeviceState, type Measure, scaled } from '../reading.ts';
 import { NVML, stateOfCode } from './codes.ts';
 import {
   fieldValue,
@@ -74,11 +74,11 @@ class Reading {
   }
 
   gauge(metric: string, value: number | undefined, factor = 1): void {
-    if (value !== undefined) this.measures.push({ kind: 'gauge', metric, value: value * factor });
+    if (value !== undefined) this.measures.push({ kind: 'gauge', metric, value: scaled(value, factor) });
   }
 
   counter(metric: string, value: number | undefined, factor: number, labels?: Readonly<Record<string, string>>): void {
-    if (value !== undefined) this.measures.push({ kind: 'counter', metric, labels, value: value * factor });
+    if (value !== undefined) this.measures.push({ kind: 'counter', metric, labels, value: scaled(value, factor) });
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Measure } from '../reading.ts';
+import { type Measure, scaled } from '../reading.ts';
 import { NVML } from './codes.ts';
 import { gpmMetricsGet, gpmSupport, readGpmMetrics, u64 } from './layout.ts';
 import type { NvmlLibrary } from './library.ts';
@@ -63,7 +63,9 @@ export class GpmSampler {
     return readGpmMetrics(request, count).flatMap((value, i): Measure[] => {
       if (value === undefined || !(value >= 0)) return [];
       const { metric, kind, factor, direction } = METRICS[i];
-      return [{ kind, metric, labels: direction === undefined ? undefined : { direction }, value: value * factor }];
+      return [
+        { kind, metric, labels: direction === undefined ? undefined : { direction }, value: scaled(value, factor) },
+      ];
     });
   }
 

@@ -9,6 +9,7 @@ import {
   plausible,
   type Source,
   type SourceReport,
+  scaled,
 } from '../reading.ts';
 import { amdMissing } from './amd-missing.ts';
 
@@ -134,11 +135,12 @@ function read(drafts: Map<string, Draft>, { name, labels, value }: TextSample): 
   // A product that lacks a sensor reports 0 there, which no running GPU has as temperature or power.
   if (rank > 0 && number === 0) return;
   if ((draft.measures.get(slot)?.rank ?? -1) >= rank) return;
-  draft.measures.set(slot, { measure: { kind, metric, labels: more, value: number * factor }, rank });
+  draft.measures.set(slot, { measure: { kind, metric, labels: more, value: scaled(number, factor) }, rank });
 }
 
 /** A die has several system clocks; the first stands for the GPU. */
 function clockField(key: string, labels: TextSample['labels']): AmdField | undefined {
-  if (key !== 'gpu_clock' || !Object.hasOwn(CLOCKS, labels.clock_type?.toLowerCase() ?? '')) return undefined;
-  return { metric: CLOCKS[labels.clock_type.toLowerCase()], kind: 'gauge', factor: 1e6 };
+  const type = labels.clock_type?.toLowerCase().replace('gpu_clock_type_', '') ?? '';
+  if (key !== 'gpu_clock' || !Object.hasOwn(CLOCKS, type)) return undefined;
+  return { metric: CLOCKS[type], kind: 'gauge', factor: 1e6 };
 }

@@ -7,6 +7,7 @@ import {
   plausible,
   type Source,
   type SourceReport,
+  scaled,
 } from '../reading.ts';
 import { CommandRunner } from '../run-command.ts';
 import { amdMissing } from './amd-missing.ts';
@@ -65,7 +66,7 @@ type Json = null | boolean | number | string | readonly Json[] | { readonly [key
 
 /** ROCm 6 gives a list of GPUs, ROCm 7 an object with `gpu_data`; warnings may stand before either. */
 function readGpus(where: string, text: string): { readonly [key: string]: Json }[] {
-  const start = text.search(/[[{]/);
+  const start = text.search(/^\s*[[{]/m);
   let root: Json;
   try {
     root = JSON.parse(text.slice(Math.max(start, 0))) as Json;
@@ -165,7 +166,7 @@ function readMeasures(gpu: Json): Measure[] {
       const found = numberAt(gpu, ...path);
       if (found === undefined) continue;
       const scale = metric.includes('memory_') && metric.endsWith('_bytes') ? byteFactor(found.unit) : factor;
-      measures.push({ kind: 'gauge', metric, value: found.value * scale });
+      measures.push({ kind: 'gauge', metric, value: scaled(found.value, scale) });
       return;
     }
   };

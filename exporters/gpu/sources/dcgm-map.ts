@@ -1,6 +1,6 @@
 import { DCGM_FIELDS, type DcgmField } from '../../generated/conventions.ts';
 import type { TextSample } from '../prometheus-text.ts';
-import { type Measure, type PodUse, plausible } from '../reading.ts';
+import { type Measure, type PodUse, plausible, scaled } from '../reading.ts';
 
 /** A field beyond those of the conventions: what it becomes, and by which factor. */
 interface BesideField {
@@ -66,7 +66,7 @@ export function measureOf(sample: TextSample): Measure | undefined {
     const { kind, metric, factor } = besides;
     // A series a link: they differ by it, and their sum is the GPU's.
     const labels = sample.labels.nvlink ? { ...besides.labels, nvlink: sample.labels.nvlink } : besides.labels;
-    return { kind, metric, labels, value: value * factor };
+    return { kind, metric, labels, value: scaled(value, factor) };
   }
   if (sample.name !== XID_COUNT) return undefined;
   const xid = Number(sample.labels.xid);
@@ -79,7 +79,7 @@ function contractMeasure(field: DcgmField, value: number): Measure | undefined {
   const { target, labels, factor, csvType } = field;
   switch (field.conversion) {
     case 'scale':
-      return { kind: csvType, metric: target, labels, value: value * factor };
+      return { kind: csvType, metric: target, labels, value: scaled(value, factor) };
     case 'integrate':
       return { kind: 'rate', metric: target, labels: { direction: field.field }, value: value * factor };
     case 'last_event':

@@ -1,5 +1,5 @@
 import { THROTTLE_REASONS } from '../../generated/conventions.ts';
-import { type DeviceReading, type DeviceState, type Measure, normalizePciBusId, toNumber } from '../reading.ts';
+import { type DeviceReading, type DeviceState, type Measure, normalizePciBusId, scaled, toNumber } from '../reading.ts';
 
 /** A value that is asked for, under every name that drivers have had for it, the newest first. */
 interface WantedField {
@@ -45,7 +45,7 @@ function gaugeField(metric: string, factor: number, ...names: string[]): WantedF
     names,
     measure: (text) => {
       const value = toNumber(text);
-      return value === undefined ? undefined : { kind: 'gauge', metric, value: value * factor };
+      return value === undefined ? undefined : { kind: 'gauge', metric, value: scaled(value, factor) };
     },
   };
 }
@@ -78,7 +78,7 @@ function counterField(
     group,
     measure: (text) => {
       const value = toNumber(text);
-      return value === undefined ? undefined : { kind: 'counter', metric, labels, value: value * factor };
+      return value === undefined ? undefined : { kind: 'counter', metric, labels, value: scaled(value, factor) };
     },
   };
 }

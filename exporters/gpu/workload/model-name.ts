@@ -14,6 +14,7 @@ const FLAGS: readonly (readonly string[])[] = [
   ['--model', '--model-path', '--model_path', '--model-id', '--model_id', '-m'],
 ];
 const COMMANDS = new Set(['serve', 'trtllm-serve']);
+const MOST_BEFORE = 6;
 const MOST_ARGUMENTS = 512;
 const SAFE = /^[\w.@:+/-]{1,200}$/;
 
@@ -22,19 +23,20 @@ const SAFE = /^[\w.@:+/-]{1,200}$/;
  * servers with flags like theirs). Anything that doesn't look like a model's name is left alone.
  */
 export function findServedModel(argv: readonly string[]): ServedModel {
-  const args = argv.slice(0, MOST_ARGUMENTS);
-  const isServer = SERVERS.test(args.slice(0, 6).join(' '));
-  if (!isServer) return { isServer };
+  // What stands before the server is the interpreter's, such as the -m of Python.
+  const at = argv.slice(0, MOST_BEFORE).findIndex((arg) => SERVERS.test(arg));
+  if (at < 0) return { isServer: false };
+  const args = argv.slice(at, at + MOST_ARGUMENTS);
   for (const flags of FLAGS)
     for (const [i, arg] of args.entries()) {
       const [flag, inline] = splitFlag(arg);
       if (!flags.includes(flag)) continue;
       const model = toModelName(inline ?? args[i + 1]);
-      if (model !== undefined) return { model, isServer };
+      if (model !== undefined) return { model, isServer: true };
     }
-  const at = args.findIndex((arg) => COMMANDS.has(arg.split('/').at(-1) ?? ''));
-  const model = at < 0 ? undefined : toModelName(args[at + 1]);
-  return model === undefined ? { isServer } : { model, isServer };
+  const command = args.findIndex((arg) => COMMANDS.has(arg.split('/').at(-1) ?? ''));
+  const model = command < 0 ? undefined : toModelName(args[command + 1]);
+  return model === undefined ? { isServer: true } : { model, isServer: true };
 }
 
 function splitFlag(arg: string): [string, string | undefined] {

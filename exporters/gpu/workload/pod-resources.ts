@@ -51,13 +51,13 @@ function callUnary(socketPath: string, route: string, signal: AbortSignal): Prom
       finish(new ExporterError({ code, where: 'kubelet pod resources', got, fix }));
     const onAbort = (): void => fail('timeout', 'no answer in time');
     signal.addEventListener('abort', onAbort);
-    session.once('error', (error) =>
+    const onBroken = (error: Error): void =>
       fail(
         'unreachable',
         (error as { code?: string }).code ?? 'a broken connection',
         `mount ${POD_RESOURCES_SOCKET} into the exporter, or leave it out with --pod-resources ""`,
-      ),
-    );
+      );
+    session.on('error', onBroken);
     const request = session.request({
       ':method': 'POST',
       ':path': route,
@@ -76,7 +76,7 @@ function callUnary(socketPath: string, route: string, signal: AbortSignal): Prom
     };
     request.on('response', readStatus);
     request.on('trailers', readStatus);
-    request.once('error', () => fail('failed', 'a broken stream'));
+    request.on('error', onBroken);
     request.once('end', () => {
       const body = Buffer.concat(chunks);
       // A message has five bytes before it: whether it is compressed, and its length.
