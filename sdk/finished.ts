@@ -135,13 +135,14 @@ const ESTIMATED_KEYS = { input: 'est input', output: 'est output', cached: 'est 
 /** The attributes that a span has from its start, which samplers see. */
 export function startAttributes(request: InferenceRequest, labels: LabelSet, judge: LabelJudge): Attributes {
   const codeOf = (value: unknown): string | undefined => (judge.isCode(value) ? value : undefined);
-  const attributes: Attributes = { ...labels.attributes, 'gen_ai.operation.name': request.operation ?? 'chat' };
+  const operation = OPERATIONS.includes(request.operation) ? request.operation : 'chat';
+  const attributes: Attributes = { ...labels.attributes, 'gen_ai.operation.name': operation };
   const put = (name: string, value: Attributes[string]): void => {
     if (value !== undefined) attributes[name] = value;
   };
   put('gen_ai.provider.name', codeOf(request.provider));
-  put('gen_ai.request.model', labels.attributes.model_version);
-  put('gen_ai.request.stream', request.streamed);
+  put('gen_ai.request.model', judge.judge('model_version', request.model));
+  put('gen_ai.request.stream', typeof request.streamed === 'boolean' ? request.streamed : undefined);
   put('gen_ai.request.max_tokens', numberOf(request.maxTokens));
   put('gen_ai.request.choice.count', numberOf(request.choices));
   put('gen_ai.request.temperature', numberOf(request.temperature));
@@ -151,6 +152,8 @@ export function startAttributes(request: InferenceRequest, labels: LabelSet, jud
   put('server.port', numberOf(request.serverPort));
   return attributes;
 }
+
+const OPERATIONS: readonly unknown[] = ['chat', 'text_completion', 'generate_content', 'embeddings'];
 
 function numberOf(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
@@ -169,7 +172,7 @@ export function endSpan(finished: FinishedRequest, judge: LabelJudge, endTime: n
     put('prompt_class', finished.promptClass);
     put('token_bucket', finished.tokenBucket);
     put('error.type', errorType);
-    if (end.responseModel !== undefined) put('gen_ai.response.model', labels.attributes.model_version);
+    put('gen_ai.response.model', judge.judge('model_version', end.responseModel));
     if (isResponseId(end.responseId)) put('gen_ai.response.id', end.responseId);
     const reasons = (end.finishReasons ?? []).filter((reason) => judge.isCode(reason)) as string[];
     if (reasons.length > 0 || outcome === 'error')

@@ -30,8 +30,6 @@ export interface InferenceRequest extends Labels {
 
 /** What is known of a request when it has ended. There is no field for what was answered. */
 export interface InferenceEnd extends RequestEnd {
-  /** The failure itself; only its class, code and status are read, never its message. */
-  readonly error?: unknown;
   /** The provider's count of tokens; without it counts are estimates, or absent. */
   readonly usage?: Usage;
   /** The model that answered; it becomes the label model_version. */

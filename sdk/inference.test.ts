@@ -210,6 +210,30 @@ describe('what slips by the types', () => {
     expect(await collected.text()).not.toContain('zanzibar');
   });
 
+  it('is refused in requests and their ends', async () => {
+    const collected = collect();
+    const prose = PROSE as never;
+    const requests = [
+      'operation',
+      'provider',
+      'model',
+      'prompt_class',
+      'streamed',
+      'maxTokens',
+      'outputType',
+      'serverAddress',
+    ];
+    for (const name of requests) collected.instrumentation.inference({ [name]: prose }).end();
+    const ends = ['usage', 'responseModel', 'responseId', 'errorType', 'finishReasons', 'httpStatus', 'hasOutput'];
+    for (const name of ends) collected.instrumentation.inference({ model: 'm' }).end({ [name]: prose });
+    collected.instrumentation.inference({ model: 'm' }).end({ usage: { inputTokens: prose, outputTokens: prose } });
+    collected.instrumentation.inference({ model: 'm' }).end({ finishReasons: [prose, 'stop'] });
+    collected.instrumentation.inference(null as never).end(null as never);
+    new SemanticPath(collected.instrumentation).vectorSearch({ collection: PROSE, dataSource: PROSE }, () => undefined);
+    expect(collected.spans().length).toBe(requests.length + ends.length + 3);
+    expect(await collected.text()).not.toContain('zanzibar');
+  });
+
   it('bounds the sets of labels', async () => {
     const collected = collect();
     for (let i = 0; i < 64; i++)

@@ -3,7 +3,7 @@ import { errorTypeOf, statusOf } from './codes.ts';
 import { GapCounts } from './gap-counts.ts';
 import type { InferenceEnd, InferenceRequest, TokenKind } from './inference-types.ts';
 import type { LabelSet } from './label-sets.ts';
-import { laterUsage, type Usage } from './usage.ts';
+import { laterUsage, type Usage, usageOf } from './usage.ts';
 
 /** What an inference needs of the instrumentation that made it. */
 export interface InferenceHost {
@@ -100,7 +100,7 @@ export class Inference {
 
   /** A report of usage; several are cumulative, so the last one counts. */
   report(usage: Usage | undefined): void {
-    this.usage = laterUsage(this.usage, usage);
+    this.usage = laterUsage(this.usage, usage ? usageOf(usage) : undefined);
   }
 
   /** An attempt failed; if another follows, this is why. @param reason A short code. */
@@ -119,14 +119,13 @@ export class Inference {
   end(end: InferenceEnd = {}): void {
     if (this.hasEnded) return;
     this.endMs = this.#host.nowMs();
-    this.report(end.usage);
-    this.#host.finished(this, end);
+    this.#host.finished(this, end ?? {});
   }
 
   /** The request ended with a failure; `end` with the error's type and status. */
   fail(error: unknown, end: InferenceEnd = {}): void {
-    const errorType = end.errorType ?? errorTypeOf(error) ?? 'error';
-    this.end({ ...end, error, errorType, httpStatus: end.httpStatus ?? statusOf(error) });
+    const errorType = end?.errorType ?? errorTypeOf(error) ?? 'error';
+    this.end({ ...end, errorType, httpStatus: end?.httpStatus ?? statusOf(error) });
   }
 
   #arrive(count: number, kind: TokenKind): void {

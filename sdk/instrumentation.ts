@@ -224,24 +224,32 @@ export class Instrumentation implements InferenceHost, Signals {
 
   /** Called by an inference that has ended. */
   finished(inference: Inference, end: InferenceEnd): void {
-    this.tally.guard(() => {
-      const { request } = inference;
-      const isSameModel = !end.responseModel || end.responseModel === request.model;
-      const begun = isSameModel ? inference.labels : undefined;
-      const labels = begun ?? this.#sets.find(this.#labels, request, end.responseModel || request.model);
-      const promptClass = this.#judge.judge('prompt_class', request.prompt_class);
-      const finished = finish(inference, end, labels, promptClass, this.#judge);
-      // Embeddings aren't inference: their latency and tokens would hide those of the models that answer.
-      if (request.operation !== 'embeddings') {
-        this.#instruments.refresh();
-        recordMetrics(finished, this.#instruments, this.#options.stage ?? 'client');
-        if (this.#options.requestEvents !== false) {
-          const fields = finishedFields(finished);
-          this.#emit('request.finished', levelOf(finished.outcome), fields, labels, inference.context);
-        }
+    try {
+      this.#tell(inference, end);
+    } catch {
+      this.tally.drop('internal_error');
+      this.tally.guard(() => inference.span.end());
+    }
+  }
+
+  #tell(inference: Inference, end: InferenceEnd): void {
+    const { request } = inference;
+    inference.report(end.usage);
+    const isSameModel = !end.responseModel || end.responseModel === request.model;
+    const begun = isSameModel ? inference.labels : undefined;
+    const labels = begun ?? this.#sets.find(this.#labels, request, end.responseModel || request.model);
+    const promptClass = this.#judge.judge('prompt_class', request.prompt_class);
+    const finished = finish(inference, end, labels, promptClass, this.#judge);
+    // Embeddings aren't inference: their latency and tokens would hide those of the models that answer.
+    if (request.operation !== 'embeddings') {
+      this.#instruments.refresh();
+      recordMetrics(finished, this.#instruments, this.#options.stage ?? 'client');
+      if (this.#options.requestEvents !== false) {
+        const fields = finishedFields(finished);
+        this.#emit('request.finished', levelOf(finished.outcome), fields, labels, inference.context);
       }
-      endSpan(finished, this.#judge, this.#spanTime());
-    });
+    }
+    endSpan(finished, this.#judge, this.#spanTime());
   }
 
   /** Called by an inference, or by what sees its attempts, when an attempt after the first begins. */

@@ -43,10 +43,10 @@ export class SemanticPath {
   vectorSearch<Result>(search: VectorSearch, code: (step: StepSpan) => Result): Result {
     const attributes = {
       'gen_ai.operation.name': 'retrieval',
-      'gen_ai.data_source.id': search.dataSource,
-      'gen_ai.retrieval.top_k': search.topK,
-      'db.system.name': search.system,
-      'db.collection.name': search.collection,
+      'gen_ai.data_source.id': search?.dataSource,
+      'gen_ai.retrieval.top_k': search?.topK,
+      'db.system.name': search?.system,
+      'db.collection.name': search?.collection,
     };
     return this.#instrumentation.step({ name: 'vector_search', kind: 'client', attributes }, code);
   }
@@ -54,9 +54,9 @@ export class SemanticPath {
   /** The prompt is put together. */
   promptBuild<Result>(prompt: PromptBuild, code: (step: StepSpan) => Result): Result {
     const attributes = {
-      prompt_class: prompt.prompt_class,
-      'gen_ai.prompt.name': prompt.template,
-      'gen_ai.prompt.version': prompt.templateVersion,
+      prompt_class: prompt?.prompt_class,
+      'gen_ai.prompt.name': prompt?.template,
+      'gen_ai.prompt.version': prompt?.templateVersion,
     };
     return this.#instrumentation.step({ name: 'prompt_build', kind: 'internal', attributes }, code);
   }

@@ -4,6 +4,9 @@ import { type Usage, usageOf } from '../usage.ts';
 import type { StreamReader } from './observe-stream.ts';
 import type { ChatDelta, Choice, Completion, CompletionUsage } from './openai-types.ts';
 
+/** Choices of a request that are told apart; OpenAI gives 128 at most. */
+const MAX_CHOICES = 128;
+
 /** Usage as OpenAI counts: input includes cached tokens, output includes reasoning, and n answers are added up. */
 export function chatUsageOf(usage: CompletionUsage | null | undefined): Usage | undefined {
   if (!usage) return undefined;
@@ -89,7 +92,7 @@ export class ChatStreamReader implements StreamReader<Completion> {
   }
 
   #choice(choice: Choice): TokenKind | undefined {
-    const index = choice.index ?? 0;
+    const index = indexOf(choice);
     if (index > 0) this.#inference.isParallel = true;
     if (choice.finish_reason) this.#finishReasons[index] = choice.finish_reason;
     else if (!(index in this.#finishReasons)) this.#finishReasons[index] = undefined;
@@ -131,6 +134,11 @@ export class ChatStreamReader implements StreamReader<Completion> {
       responseId: typeof this.#id === 'string' ? this.#id : undefined,
     };
   }
+}
+
+/** The number of a choice; what isn't a reasonable one is the first, so that no server makes the list a long one. */
+function indexOf({ index }: Choice): number {
+  return Number.isInteger(index) && index! >= 0 && index! < MAX_CHOICES ? index! : 0;
 }
 
 /** Ends a request whose answer came as a whole. */

@@ -199,27 +199,31 @@ function observeParts(stream: ReadableStream, inference: Inference, { tally }: I
   const end = (more: InferenceEnd): void =>
     tally.guard(() => inference.end({ hasOutput: seen.hasOutput, ...seen.end, ...more }));
   const reader = stream.getReader();
-  return new ReadableStream({
-    async pull(controller) {
-      try {
-        const { done, value } = await reader.read();
-        if (done) {
-          end({ streamEnded: seen.hasFinished });
-          controller.close();
-          return;
+  // It asks for a part when it is asked for one, as the stream would by itself.
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await reader.read();
+          if (done) {
+            end({ streamEnded: seen.hasFinished });
+            controller.close();
+            return;
+          }
+          tally.guard(() => see(value as StreamPart, seen, inference));
+          controller.enqueue(value);
+        } catch (error) {
+          tally.guard(() => inference.fail(error, { ...seen.end, streamEnded: false }));
+          controller.error(error);
         }
-        tally.guard(() => see(value as StreamPart, seen, inference));
-        controller.enqueue(value);
-      } catch (error) {
-        tally.guard(() => inference.fail(error, { ...seen.end, streamEnded: false }));
-        controller.error(error);
-      }
+      },
+      async cancel(reason) {
+        end(seen.hasFinished ? { streamEnded: true } : { errorType: 'client_disconnected', streamEnded: false });
+        await reader.cancel(reason);
+      },
     },
-    async cancel(reason) {
-      end(seen.hasFinished ? { streamEnded: true } : { errorType: 'client_disconnected', streamEnded: false });
-      await reader.cancel(reason);
-    },
-  });
+    { highWaterMark: 0 },
+  );
 }
 
 function see(part: StreamPart, seen: PartsSeen, inference: Inference): void {
