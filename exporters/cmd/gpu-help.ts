@@ -48,8 +48,9 @@ Examples:
     scrape_configs: [{job_name: gpu, static_configs: [{targets: ['127.0.0.1:9836']}]}]
   Pushed to Barograph:
     barograph-gpu-exporter --otlp-endpoint http://127.0.0.1:4318 --label region=eu-west
-  Memory of a model's GPUs:
-    gpu_memory_used_bytes * on (uuid) group_left (deployment, model_version) gpu_workload_info
+  Memory of the GPUs that serve a deployment, and what each of those that share one takes of it:
+    sum by (deployment, model_version) (gpu_memory_used_bytes * on (uuid) group_right gpu_workload_info)
+    sum by (deployment, model_version) (gpu_workload_memory_used_bytes)
   Alert on these, whatever else you alert on:
     gpu_up == 0        gpu_silent == 1        increase(gpu_xid_errors_total[5m]) > 0
 `;

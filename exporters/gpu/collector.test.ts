@@ -122,7 +122,7 @@ describe('Collector', () => {
     const { collector } = create([scheduled('nvml', () => Promise.resolve(REPORT)), smi]);
     await collector.pollOnce();
     for (let i = 0; i < 3; i++) await collector.pollOnce();
-    expect(polls).toBe(1);
+    expect(polls).toBe(0);
     expect(collector.report().sources[1].state).toBe('standby for nvml');
   });
 

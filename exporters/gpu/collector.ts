@@ -89,7 +89,12 @@ export class Collector {
 
   /** Asks every source once and waits for all of them, at most as long as their timeouts. */
   async pollOnce(): Promise<void> {
-    await Promise.all(this.running.map((running) => this.poll(running)));
+    const [standbys, others] = [true, false].map((stands) =>
+      this.running.filter(({ scheduled }) => (scheduled.standbyFor !== undefined) === stands),
+    );
+    await Promise.all(others.map((running) => this.poll(running)));
+    // Whether they are needed is known now.
+    await Promise.all(standbys.map((running) => this.poll(running)));
     await this.refreshWorkloads();
   }
 
@@ -259,7 +264,17 @@ export class Collector {
     this.workloadTimer.unref();
   }
 
+  /** Who uses GPUs comes second to what they do, so nothing that goes wrong here ends anything. */
   private async refreshWorkloads(): Promise<void> {
+    try {
+      await this.joinNow();
+    } catch (error) {
+      this.workloads = [];
+      this.options.log(`workloads: ${(error as Error).message}`);
+    }
+  }
+
+  private async joinNow(): Promise<void> {
     await this.refreshPodDevices();
     const devices = this.fleet.view(this.now());
     const identities = new Map<number, ProcessIdentity>();

@@ -215,3 +215,11 @@ it('keeps a bound on devices and counts what found no room', () => {
   expect(fleet.view(0)).toHaveLength(2);
   expect(fleet.droppedCount()).toBe(1);
 });
+
+it('knows a GPU again that was lost before anybody knew its UUID', () => {
+  const { accept, fleet } = createFleet();
+  accept('nvidia-smi', gpu('PCI-00000000:18:00.0', [], { pciBusId: '00000000:18:00.0', state: 'lost' }));
+  expect(fleet.view(0)).toMatchObject([{ uuid: 'PCI-00000000:18:00.0', down: 'lost' }]);
+  accept('nvidia-smi', gpu(A, [], { pciBusId: '00000000:18:00.0' }));
+  expect(fleet.view(0)).toMatchObject([{ uuid: A, down: undefined }]);
+});

@@ -10,6 +10,7 @@ import {
   SOURCE_NAMES,
   type SourceName,
   type SourceReport,
+  unknownUuid,
 } from './reading.ts';
 import { type Load, SilenceWatch, type SilentMetric } from './silence.ts';
 
@@ -93,6 +94,9 @@ export class GpuFleet {
       const key = keyOf(reading);
       const known = this.know(key, source, reading, nowMs);
       if (known) byKey.set(key, reading.mig === undefined ? reading : ofInstance(reading));
+      // A GPU that was lost before anybody knew its UUID went by its address, and isn't another one.
+      const standIn = reading.pciBusId === undefined ? undefined : unknownUuid(reading.pciBusId);
+      if (standIn !== undefined && standIn !== reading.uuid) this.known.delete(standIn);
     }
     this.seen.set(source, { byKey, report, atMs: nowMs, freshForMs });
     for (const [key, reading] of byKey) {

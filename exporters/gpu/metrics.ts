@@ -59,7 +59,7 @@ const BESIDE: readonly MetricDeclaration[] = [
   counter(
     'barograph_gpu_exporter_dropped_total',
     '{object}',
-    'What was left out because a bound was reached, by bound.',
+    'GPUs and series that were left out because a bound was reached.',
   ),
   counter('barograph_gpu_exporter_otlp_requests_total', '{request}', 'Requests that sent metrics by OTLP, by outcome.'),
 ];
@@ -113,3 +113,21 @@ const MIG_NAMES: Readonly<Record<string, string>> = {
 export function migMetric(metric: string): string | undefined {
   return Object.hasOwn(MIG_NAMES, metric) ? MIG_NAMES[metric] : undefined;
 }
+
+/** What a GPU has as a whole in MIG mode too, whoever repeats it on its instances. */
+export const BOARD_METRICS: ReadonlySet<string> = new Set([
+  'gpu_power_watts',
+  'gpu_power_limit_watts',
+  'gpu_energy_joules_total',
+  'gpu_temperature_celsius',
+  'gpu_memory_temperature_celsius',
+  'gpu_clock_hertz',
+  'gpu_memory_clock_hertz',
+  'gpu_throttle_seconds_total',
+  'gpu_xid_errors_total',
+  'gpu_row_remaps_total',
+  'gpu_row_remap_pending',
+  'gpu_row_remap_failed',
+  'gpu_pages_retired_total',
+  'gpu_pcie_replays_total',
+]);

@@ -121,6 +121,11 @@ export function scaled(value: number, factor: number): number {
   return factor < 1 && Math.abs(divisor * factor - 1) < 1e-12 ? value / divisor : value * factor;
 }
 
+/** What a GPU is called of which only the PCI address is known, because it was lost before it could be asked. */
+export function unknownUuid(pciBusId: string): string {
+  return `PCI-${pciBusId}`;
+}
+
 /** Brings a PCI address to one spelling: `0000:3B:00.0` and `00000000:3b:00.0` become the latter. */
 export function normalizePciBusId(text: string): string {
   const match = /^(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([0-9a-f]{2})\.([0-9a-f])$/i.exec(text.trim());

@@ -29,7 +29,14 @@ interface Watched {
   reason: SilentReason | undefined;
 }
 
-const NEVER_ZERO_UNDER_LOAD = new Set(['gpu_sm_active_ratio', 'gpu_sm_occupancy_ratio', 'gpu_utilization_ratio']);
+const NEVER_ZERO_UNDER_LOAD = new Set([
+  'gpu_sm_active_ratio',
+  'gpu_sm_occupancy_ratio',
+  'gpu_utilization_ratio',
+  'gpu_power_watts',
+  'gpu_energy_joules_total',
+  'gpu_memory_used_bytes',
+]);
 const NEVER_STILL_UNDER_LOAD = new Set([
   'gpu_power_watts',
   'gpu_energy_joules_total',

@@ -45,12 +45,16 @@ export interface SnapshotInput {
   readonly startedUnixMs: number;
 }
 
+/** What sources call things ends up in labels; nothing sensible is longer. */
+const MOST_LABEL_CHARACTERS = 256;
+
 /** Brings everything into families, in the order of the declarations; families without series are left out. */
 export function toFamilies(input: SnapshotInput): Family[] {
   const families = new Map<string, Sample[]>();
   const add = (metric: string, labels: Record<string, string | undefined>, value: number, sinceMs?: number): void => {
     const kept: Record<string, string> = {};
-    for (const [name, text] of Object.entries(labels)) if (text !== undefined && text !== '') kept[name] = text;
+    for (const [name, text] of Object.entries(labels))
+      if (text !== undefined && text !== '') kept[name] = text.slice(0, MOST_LABEL_CHARACTERS);
     const samples = families.get(metric) ?? [];
     samples.push({ labels: kept, value, sinceMs });
     families.set(metric, samples);

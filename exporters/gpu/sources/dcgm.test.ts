@@ -102,7 +102,10 @@ describe('readDcgmText', () => {
     expect(devices.map(({ mig }) => mig)).toEqual([
       { instance: '1', profile: '3g.40gb' },
       { instance: '5', profile: '1g.10gb' },
+      undefined,
     ]);
+    // What instances repeat of their GPU is the GPU's, once.
+    expect(devices[2].measures.map(({ metric }) => metric)).toEqual(['gpu_temperature_celsius', 'gpu_power_watts']);
     expect(gaugeOf(devices[1], 'gpu_memory_total_bytes')).toBe(9000 * 1_048_576);
     expect(gaugeOf(devices[0], 'gpu_utilization_ratio')).toBe(0.66);
     expect(devices[0].pods).toMatchObject([{ pod: 'mig-1', instance: '1' }]);

@@ -1,6 +1,7 @@
 import { DCGM_FIELDS, type DcgmField } from '../../generated/conventions.ts';
 import { ExporterError } from '../error.ts';
 import { fetchText } from '../fetch-text.ts';
+import { BOARD_METRICS } from '../metrics.ts';
 import { parsePrometheusText, type TextSample } from '../prometheus-text.ts';
 import {
   type DeviceReading,
@@ -58,7 +59,8 @@ export function readDcgmText(text: string): SourceReport {
     const measure = measureOf(sample);
     if (measure) draft.measures.set(keyOf(measure), measure);
   }
-  const devices = [...drafts.values()].map(readingOf);
+  const read = [...drafts.values()].map(readingOf);
+  const devices = [...read, ...wholesOf(read)];
   return { devices, driverVersion, missing: missingMetrics(devices, seen) };
 }
 
@@ -110,6 +112,21 @@ function readingOf({ identity, measures, values, pods }: Draft): DeviceReading {
     measures: [...kept, ...derivedMeasures(values, known)],
     pods: [...pods.values()],
   };
+}
+
+/**
+ * In MIG mode the exporter watches instances only, and repeats on each what is the GPU's: temperature, power, clocks,
+ * errors of the driver. That makes the GPU, without what an instance has of its own.
+ */
+function wholesOf(devices: readonly DeviceReading[]): DeviceReading[] {
+  const wholes = new Map<string, DeviceReading>();
+  for (const device of devices) {
+    if (device.mig === undefined || wholes.has(device.uuid)) continue;
+    if (devices.some(({ uuid, mig }) => uuid === device.uuid && mig === undefined)) continue;
+    const measures = device.measures.filter(({ metric }) => BOARD_METRICS.has(metric));
+    wholes.set(device.uuid, { ...device, mig: undefined, measures, pods: undefined });
+  }
+  return [...wholes.values()];
 }
 
 /** What the contract wants and no GPU has, with the way to get it. */

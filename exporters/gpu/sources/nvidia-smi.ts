@@ -1,5 +1,5 @@
 import { ExporterError } from '../error.ts';
-import type { DeviceReading, MissingMetric, Source, SourceReport } from '../reading.ts';
+import { type DeviceReading, type MissingMetric, type Source, type SourceReport, unknownUuid } from '../reading.ts';
 import { type CommandResult, CommandRunner } from '../run-command.ts';
 import { hasMig, readSmiDetails } from './smi-details.ts';
 import { lostGpus, SmiQuery } from './smi-query.ts';
@@ -56,7 +56,7 @@ class NvidiaSmi implements Source {
     for (const { uuid, pciBusId } of devices) if (pciBusId !== undefined) this.uuids.set(pciBusId, uuid);
     const lost = lostGpus(`${result.stdout}\n${result.stderr}`).map(
       ({ pciBusId, state }): DeviceReading => ({
-        uuid: this.uuids.get(pciBusId) ?? `PCI-${pciBusId}`,
+        uuid: this.uuids.get(pciBusId) ?? unknownUuid(pciBusId),
         pciBusId,
         state,
         measures: [],
