@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DCGM_FIELDS } from '../generated/conventions.ts';
-import { formatDcgmCounters } from './dcgm-counters.ts';
+import { DCGM_COUNTERS, formatDcgmCounters } from './dcgm-counters.ts';
+import { isKnownDcgmField } from './sources/dcgm-map.ts';
 
 const rows = formatDcgmCounters()
   .split('\n')
@@ -10,11 +11,18 @@ const rows = formatDcgmCounters()
 describe('formatDcgmCounters', () => {
   it('gives each line three cells: field, type, help.', () => {
     for (const row of rows)
-      expect(row).toEqual([expect.stringMatching(/^DCGM_FI_/), expect.any(String), expect.any(String)]);
+      expect(row).toEqual([expect.stringMatching(/^DCGM_(?:FI|EXP)_/), expect.any(String), expect.any(String)]);
   });
 
-  it('lists every field that the contract needs, once.', () => {
-    expect(rows.map((row) => row[0]).sort()).toEqual(DCGM_FIELDS.map((field) => field.field).sort());
+  it('lists every field that the contract needs, and each field once.', () => {
+    const listed = rows.map((row) => row[0]);
+    expect(new Set(listed).size).toBe(listed.length);
+    expect(DCGM_FIELDS.map(({ field }) => field).filter((field) => !listed.includes(field))).toEqual([]);
+  });
+
+  it('lists no field that would not be read.', () => {
+    const unread = DCGM_COUNTERS.filter(({ field, csvType }) => csvType !== 'label' && !isKnownDcgmField(field));
+    expect(unread).toEqual([]);
   });
 
   it('switches on what is off by default, such as SM occupancy.', () => {

@@ -103,11 +103,15 @@ export interface Source {
   close(): void;
 }
 
-/** A number that a source wrote, or `undefined` for what stands for no value: `N/A`, sentinels, infinities. */
+/**
+ * A number that a source wrote, with or without a unit after it, or `undefined` for what stands for no value: `N/A`,
+ * sentinels, infinities. Nothing that is read here can be negative, so what is says that something is wrong.
+ */
 export function toNumber(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const match = /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(?:\S+)?\s*$/i.exec(text);
-  return match ? plausible(Number(match[1])) : undefined;
+  const value = match ? plausible(Number(match[1])) : undefined;
+  return value !== undefined && value >= 0 ? value : undefined;
 }
 
 /** A finite number that is none of the sentinels (2^63 − 14 and above) by which DCGM says "blank" or "not supported". */

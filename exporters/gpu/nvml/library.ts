@@ -8,9 +8,11 @@ export type NvmlArgument = number | bigint | Buffer;
  * library needs no more than integers and pointers.
  */
 export interface NvmlLibrary {
-  /** Whether the driver's library has a function; older drivers lack newer ones. */
-  has(symbol: string): boolean;
-  /** Calls a function. @returns Its `nvmlReturn_t`; 13 (function not found) where the library lacks it. */
+  /**
+   * Calls a function.
+   *
+   * @returns Its `nvmlReturn_t`; 13 (function not found) where the driver is too old or too new to have it.
+   */
   call(symbol: string, ...args: readonly NvmlArgument[]): number;
 }
 
@@ -91,7 +93,6 @@ function bind(library: ReturnType<Koffi['load']>): NvmlLibrary {
     return functions.get(prototype);
   };
   return {
-    has: (symbol) => find(symbol, []) !== undefined,
     call: (symbol, ...args) => find(symbol, args)?.(...args) ?? FUNCTION_NOT_FOUND,
   };
 }

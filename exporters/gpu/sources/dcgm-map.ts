@@ -108,6 +108,12 @@ export function derivedMeasures(values: ReadonlyMap<string, number>, known: Read
   return derived;
 }
 
+/** Whether a field becomes something. */
+export function isKnownDcgmField(field: string): boolean {
+  const isPart = [...FRAME_BUFFER, ...ENGINE_ACTIVE].some((name) => name === field);
+  return isPart || field === XID_COUNT || CONTRACT_FIELDS.has(field) || BESIDE_FIELDS.has(field);
+}
+
 /** Whether a name of dcgm-exporter is looked at. */
 export function isDcgmName(name: string): boolean {
   return name.startsWith('DCGM_');
