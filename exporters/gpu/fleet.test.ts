@@ -60,6 +60,13 @@ describe('sources together', () => {
   });
 });
 
+it('an AMD GPU is one GPU, whether the exporter or the command speaks of it', () => {
+  const { accept, fleet } = createFleet();
+  accept('amd-exporter', gpu('692251001124', [], { gpu: '0' }));
+  accept('amd-smi', gpu('34ff74a0-0000', [], { gpu: '0' }), gpu('34ff74a0-0001', [], { gpu: '1' }));
+  expect(fleet.view(0).map(({ uuid }) => uuid)).toEqual(['692251001124', '34ff74a0-0001']);
+});
+
 describe('a GPU that is gone', () => {
   it('is down when its source answers without it, and back when it is', () => {
     const { accept, down, gauges } = createFleet();

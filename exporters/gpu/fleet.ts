@@ -75,6 +75,8 @@ export class GpuFleet {
   private readonly silence: SilenceWatch;
   private readonly seen = new Map<SourceName, Seen>();
   private readonly known = new Map<string, Known>();
+  /** The first identity of each AMD GPU by its index: the exporter says serial numbers, the command UUIDs. */
+  private readonly amdUuids = new Map<string, string>();
   private dropped = 0;
 
   constructor(options: FleetOptions = FLEET_DEFAULTS) {
@@ -90,7 +92,8 @@ export class GpuFleet {
    */
   accept(source: SourceName, report: SourceReport, freshForMs: number, nowMs: number, unixMs: number): void {
     const byKey = new Map<string, DeviceReading>();
-    for (const reading of report.devices) {
+    for (const raw of report.devices) {
+      const reading = source.startsWith('amd-') ? this.ofAmd(raw) : raw;
       const key = keyOf(reading);
       const known = this.know(key, source, reading, nowMs);
       if (known) byKey.set(key, reading.mig === undefined ? reading : ofInstance(reading));
@@ -151,6 +154,13 @@ export class GpuFleet {
   /** Whether a source's last report is still taken for the present. */
   isFresh(source: SourceName, nowMs: number): boolean {
     return this.fresh(source, nowMs) !== undefined;
+  }
+
+  private ofAmd(reading: DeviceReading): DeviceReading {
+    if (reading.gpu === undefined) return reading;
+    const uuid = this.amdUuids.get(reading.gpu) ?? reading.uuid;
+    if (this.amdUuids.size < this.options.mostDevices) this.amdUuids.set(reading.gpu, uuid);
+    return { ...reading, uuid };
   }
 
   private know(key: string, source: SourceName, reading: DeviceReading, nowMs: number): Known | undefined {

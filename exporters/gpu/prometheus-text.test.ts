@@ -7,13 +7,13 @@ const all = (): boolean => true;
 
 describe('parsePrometheusText', () => {
   it.each([
-    ['a 1', { name: 'a', labels: {}, value: 1 }],
-    ['a{} 1', { name: 'a', labels: {}, value: 1 }],
-    ['a{b="c"} 1 1700000000000', { name: 'a', labels: { b: 'c' }, value: 1 }],
-    ['a { b = "c" , d="}" , } 1e3', { name: 'a', labels: { b: 'c', d: '}' }, value: 1000 }],
-    ['a{b="\\"\\\\\\n"}-2.5', { name: 'a', labels: { b: '"\\\n' }, value: -2.5 }],
-    ['a_total{b="c"} 3 # {trace_id="x"} 1', { name: 'a_total', labels: { b: 'c' }, value: 3 }],
-    ['a +Inf', { name: 'a', labels: {}, value: Infinity }],
+    ['a 1', { name: 'a', labels: {}, value: 1, isWhole: true }],
+    ['a{} 1', { name: 'a', labels: {}, value: 1, isWhole: true }],
+    ['a{b="c"} 1 1700000000000', { name: 'a', labels: { b: 'c' }, value: 1, isWhole: true }],
+    ['a { b = "c" , d="}" , } 1e3', { name: 'a', labels: { b: 'c', d: '}' }, value: 1000, isWhole: false }],
+    ['a{b="\\"\\\\\\n"}-2.5', { name: 'a', labels: { b: '"\\\n' }, value: -2.5, isWhole: false }],
+    ['a_total{b="c"} 3 # {trace_id="x"} 1', { name: 'a_total', labels: { b: 'c' }, value: 3, isWhole: true }],
+    ['a +Inf', { name: 'a', labels: {}, value: Infinity, isWhole: false }],
   ])('reads %j', (line, sample) => {
     expect(parsePrometheusText(`# HELP a b\n${line}\r\n\n`, all)).toEqual({
       samples: [sample],

@@ -3,6 +3,8 @@ export interface TextSample {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
+  /** Whether the value is written as a whole number; dcgm-exporter writes `1` and `1.000000` by the field's type. */
+  readonly isWhole: boolean;
 }
 
 /** What was read of a text. */
@@ -69,8 +71,9 @@ function parseSample(line: string, name: string): TextSample | undefined {
     }
   } else at = name.length;
   VALUE.lastIndex = at;
-  const value = toFloat(VALUE.exec(line)?.[1]);
-  return value === undefined ? undefined : { name, labels, value };
+  const text = VALUE.exec(line)?.[1];
+  const value = toFloat(text);
+  return value === undefined ? undefined : { name, labels, value, isWhole: /^[+-]?\d+$/.test(text ?? '') };
 }
 
 function toFloat(text: string | undefined): number | undefined {

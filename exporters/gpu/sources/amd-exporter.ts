@@ -34,14 +34,14 @@ interface AmdField {
 }
 
 // Power and temperature have several fields of which a product fills some; energy is in µJ and memory in MB of 2^20.
-// A compute unit's occupancy and activity are what NVIDIA's SM occupancy and activity are.
+// A compute unit's occupancy is what NVIDIA's SM occupancy is. gpu_prof_sm_active isn't here: it is how busy the vector
+// units are, where the contract's activity is whether a wave is there at all.
 const FIELDS: Readonly<Record<string, AmdField>> = {
   gpu_used_vram: gaugeField('gpu_memory_used_bytes', 1048576),
   gpu_total_vram: gaugeField('gpu_memory_total_bytes', 1048576),
   gpu_gfx_activity: gaugeField('gpu_utilization_ratio', 0.01),
   gpu_umc_activity: gaugeField('gpu_memory_busy_ratio', 0.01),
   gpu_prof_occupancy_percent: gaugeField('gpu_sm_occupancy_ratio', 0.01),
-  gpu_prof_sm_active: gaugeField('gpu_sm_active_ratio', 0.01),
   gpu_prof_tensor_active_percent: gaugeField('gpu_tensor_active_ratio', 0.01),
   gpu_power_usage: { ...gaugeField('gpu_power_watts', 1), rank: 3 },
   gpu_package_power: { ...gaugeField('gpu_power_watts', 1), rank: 2 },

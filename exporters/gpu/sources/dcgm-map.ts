@@ -60,7 +60,7 @@ export function measureOf(sample: TextSample): Measure | undefined {
   const value = plausible(sample.value);
   if (value === undefined || value < 0) return undefined;
   const field = CONTRACT_FIELDS.get(sample.name);
-  if (field) return contractMeasure(field, value);
+  if (field) return contractMeasure(field, value, sample);
   const besides = BESIDE_FIELDS.get(sample.name);
   if (besides) {
     const { kind, metric, factor } = besides;
@@ -75,8 +75,11 @@ export function measureOf(sample: TextSample): Measure | undefined {
     : undefined;
 }
 
-function contractMeasure(field: DcgmField, value: number): Measure | undefined {
-  const { target, labels, factor, csvType } = field;
+function contractMeasure(field: DcgmField, value: number, sample: TextSample): Measure | undefined {
+  const { target, labels, csvType } = field;
+  // DCGM 4.6 calls the percentage a ratio (id 203); 4.7 has a field of that name which is one, and a double (id 1613).
+  const isRatio = sample.name === 'DCGM_FI_DEV_GPU_UTIL_RATIO' && !sample.isWhole;
+  const factor = isRatio ? 1 : field.factor;
   switch (field.conversion) {
     case 'scale':
       return { kind: csvType, metric: target, labels, value: scaled(value, factor) };

@@ -97,6 +97,16 @@ describe('readDcgmText', () => {
     });
   });
 
+  it.each([
+    ['99', 0.99],
+    ['1', 0.01],
+    ['0.990000', 0.99],
+    ['1.000000', 1],
+  ])('takes the renamed utilization %s for what its type says', (written, expected) => {
+    const [gpu] = readDcgmText(text('dcgm-4.6.txt').replace(/(GPU_UTIL_RATIO\{.*\}) 99/, `$1 ${written}`)).devices;
+    expect(gaugeOf(gpu, 'gpu_utilization_ratio')).toBeCloseTo(expected, 9);
+  });
+
   it('keeps MIG instances apart', () => {
     const { devices } = readDcgmText(text('dcgm-mig.txt'));
     expect(devices.map(({ mig }) => mig)).toEqual([
