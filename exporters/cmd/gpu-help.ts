@@ -21,6 +21,7 @@ Sources, tried in this order and combined: of two that know a metric the earlier
   --amd-url URL             (http://127.0.0.1:5000/metrics)
   --nvidia-smi COMMAND      (nvidia-smi)        --amd-smi COMMAND    (amd-smi)
   --nvml-library FILE       (libnvidia-ml.so.1, where drivers put it)
+  --kernel-log FILE         where Xid errors are read beside nvidia-smi (/dev/kmsg, as root); "" doesn't look
   --interval TIME           how often sources are asked (5s; nvidia-smi no oftener than 10s, amd-smi than 15s)
   --timeout TIME            how long one may take (10s). A hanging one is left behind and reported; /metrics goes on
 

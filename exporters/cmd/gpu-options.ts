@@ -1,7 +1,7 @@
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { LABEL_NAMES } from '../generated/conventions.ts';
-import { ExporterError, SOURCE_NAMES, type SourceName } from '../gpu/index.ts';
+import { ExporterError, KERNEL_LOG, POD_RESOURCES_SOCKET, SOURCE_NAMES, type SourceName } from '../gpu/index.ts';
 
 /** What the command line asks for. */
 export interface GpuOptions {
@@ -14,6 +14,7 @@ export interface GpuOptions {
   readonly nvidiaSmi: string;
   readonly amdSmi: string;
   readonly nvmlLibrary: string | undefined;
+  readonly kernelLog: string | undefined;
   readonly intervalMs: number;
   readonly timeoutMs: number;
   readonly silentAfterMs: number;
@@ -33,7 +34,15 @@ const text = { type: 'string' } as const;
 const list = { type: 'string', multiple: true } as const;
 const flag = { type: 'boolean' } as const;
 const FLAGS = {
-  ...{ source: list, 'dcgm-url': text, 'amd-url': text, 'nvidia-smi': text, 'amd-smi': text, 'nvml-library': text },
+  ...{
+    source: list,
+    'dcgm-url': text,
+    'amd-url': text,
+    'nvidia-smi': text,
+    'amd-smi': text,
+    'nvml-library': text,
+    'kernel-log': text,
+  },
   ...{ interval: text, timeout: text, 'silent-after': text, 'pod-resources': text, proc: text, deployment: text },
   ...{ listen: text, node: text, label: list, 'otlp-endpoint': text, 'otlp-header': list, 'otlp-interval': text },
   ...{ once: flag, check: flag, format: text, 'print-dcgm-counters': flag, help: flag, version: flag },
@@ -57,10 +66,11 @@ export function parseGpuOptions(argv: readonly string[]): GpuOptions {
     nvidiaSmi: values['nvidia-smi'] ?? 'nvidia-smi',
     amdSmi: values['amd-smi'] ?? 'amd-smi',
     nvmlLibrary: values['nvml-library'],
+    kernelLog: values['kernel-log'] === '' ? undefined : (values['kernel-log'] ?? KERNEL_LOG),
     intervalMs: parseTime('--interval', values.interval ?? '5s', 1000, 300_000),
     timeoutMs: parseTime('--timeout', values.timeout ?? '10s', 100, 60_000),
     silentAfterMs: parseTime('--silent-after', values['silent-after'] ?? '2m', 10_000, 86_400_000),
-    podResources: values['pod-resources'] === '' ? undefined : (values['pod-resources'] ?? DEFAULT_POD_RESOURCES),
+    podResources: values['pod-resources'] === '' ? undefined : (values['pod-resources'] ?? POD_RESOURCES_SOCKET),
     proc: values.proc === '' ? undefined : (values.proc ?? '/proc'),
     deployment: values.deployment,
     host,
@@ -74,8 +84,6 @@ export function parseGpuOptions(argv: readonly string[]): GpuOptions {
     otlpIntervalMs: parseTime('--otlp-interval', values['otlp-interval'] ?? '15s', 1000, 300_000),
   };
 }
-
-const DEFAULT_POD_RESOURCES = '/var/lib/kubelet/pod-resources/kubelet.sock';
 
 type Values = ReturnType<typeof parseArgs<{ options: typeof FLAGS }>>['values'];
 

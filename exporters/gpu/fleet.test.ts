@@ -98,6 +98,14 @@ describe('a GPU that is gone', () => {
     expect(viewOf(fleet.view(0), B)?.counters).toMatchObject([{ metric: 'gpu_xid_errors_total', value: 1 }]);
   });
 
+  it('has the error that took it away, though it came afterwards', () => {
+    const { accept, fleet } = createFleet();
+    accept('nvml', gpu(B, []));
+    const xid: Measure = { kind: 'xid_events', metric: 'gpu_xid_errors_total', xid: 79, count: 1 };
+    accept('nvml', gpu(B, [xid], { state: 'lost' }));
+    expect(viewOf(fleet.view(0), B)).toMatchObject({ down: 'lost', counters: [{ labels: { xid: '79' }, value: 1 }] });
+  });
+
   it('is unreadable when none of its sources answers', () => {
     const { accept, down, clock } = createFleet();
     accept('dcgm', gpu(A, []));

@@ -198,7 +198,9 @@ export class GpuFleet {
     let [owner, best]: [SourceName | undefined, number] = [undefined, 0];
     for (const source of SOURCE_NAMES) {
       const reading = this.fresh(source, nowMs)?.byKey.get(key);
-      if (reading?.state !== 'ok' || this.silence.isSilent(source, key, metric)) continue;
+      // The error that took a GPU away comes when it is gone already.
+      const isHeard = reading?.state === 'ok' || metric === 'gpu_xid_errors_total';
+      if (!reading || !isHeard || this.silence.isSilent(source, key, metric)) continue;
       const quality = qualityOf(reading.measures, metric);
       if (quality > best) [owner, best] = [source, quality];
     }

@@ -11,3 +11,5 @@ export { SOURCE_NAMES, type SourceName } from './reading.ts';
 export { type ScheduleOptions, scheduleSources } from './schedule.ts';
 export { type Endpoint, serveMetrics } from './serve.ts';
 export type { Family, Sample } from './snapshot.ts';
+export { KERNEL_LOG } from './sources/kernel-log.ts';
+export { POD_RESOURCES_SOCKET } from './workload/pod-resources.ts';

@@ -15,6 +15,8 @@ export interface ScheduleOptions {
   readonly nvidiaSmi: string;
   readonly amdSmi: string;
   readonly nvmlLibrary: string | undefined;
+  /** The kernel's log, for Xid errors beside nvidia-smi; `undefined` doesn't look. */
+  readonly kernelLog: string | undefined;
   readonly intervalMs: number;
   readonly timeoutMs: number;
 }
@@ -45,7 +47,12 @@ function createSource(name: SourceName, options: ScheduleOptions): Source {
     case 'nvml':
       return createNvmlSource({ library: options.nvmlLibrary });
     case 'nvidia-smi':
-      return createNvidiaSmiSource({ command: options.nvidiaSmi, detailsEveryMs: DETAILS_EVERY_MS, now });
+      return createNvidiaSmiSource({
+        command: options.nvidiaSmi,
+        detailsEveryMs: DETAILS_EVERY_MS,
+        now,
+        kernelLog: options.kernelLog,
+      });
     case 'amd-exporter':
       return createAmdExporterSource(options.amdUrl);
     case 'amd-smi':

@@ -29,6 +29,7 @@ const XID_EVENT = 0x8n;
 const MOST_GPUS = 128;
 const MOST_PROCESSES = 512;
 const MOST_EVENTS = 256;
+const MOST_HANDLES = 1024;
 
 interface Known {
   readonly uuid: string;
@@ -45,6 +46,8 @@ export class NvmlReader {
   private readonly known = new Map<number, Known>();
   private readonly gpm: GpmSampler;
   private readonly registered = new Set<bigint>();
+  /** Which GPU a handle stood for; events of one that is lost come when it has no handle any more. */
+  private readonly handles = new Map<bigint, string>();
   private eventSet: bigint | undefined;
   private isReady = false;
 
@@ -61,16 +64,15 @@ export class NvmlReader {
     const count = u32();
     this.check('nvmlDeviceGetCount_v2', library.call('nvmlDeviceGetCount_v2', count));
     const devices: DeviceReading[] = [];
-    const handles = new Map<bigint, string>();
     for (let i = 0; i < Math.min(count.readUInt32LE(), MOST_GPUS); i++) {
       const handle = u64();
       const code = library.call('nvmlDeviceGetHandleByIndex_v2', i, handle);
       const device = handle.readBigUInt64LE();
-      if (code === NVML.success) devices.push(...this.readDevice(i, device, handles));
+      if (code === NVML.success) devices.push(...this.readDevice(i, device));
       else devices.push(...this.withoutAnswer(i, stateOfCode(code)));
     }
-    const isWatched = this.watchXids([...handles.keys()]);
-    const read = isWatched ? this.withXids(devices, handles) : devices;
+    const isWatched = this.watchXids([...this.handles.keys()]);
+    const read = isWatched ? this.withXids(devices) : devices;
     return { devices: read, driverVersion: this.driverVersion(), missing: this.missing(read, isWatched) };
   }
 
@@ -85,7 +87,7 @@ export class NvmlReader {
     return known && state ? [{ ...known, gpu: String(index), state, measures: [] }] : [];
   }
 
-  private readDevice(index: number, device: bigint, handles: Map<bigint, string>): DeviceReading[] {
+  private readDevice(index: number, device: bigint): DeviceReading[] {
     const uuid = this.text('nvmlDeviceGetUUID', device);
     if (uuid === undefined) return this.withoutAnswer(index, 'lost');
     const pci = pciInfo();
@@ -96,7 +98,8 @@ export class NvmlReader {
       pciBusId: hasPci ? normalizePciBusId(readPciBusId(pci)) : undefined,
     };
     this.known.set(index, known);
-    handles.set(device, uuid);
+    if (this.handles.size >= MOST_HANDLES) this.handles.clear();
+    this.handles.set(device, uuid);
     const { measures, state } = readDeviceMeasures(this.library, device);
     if (state !== 'ok') return [{ ...known, gpu: String(index), state, measures: [] }];
     const processes = this.processes(device);
@@ -174,13 +177,13 @@ export class NvmlReader {
     return this.registered.size > 0;
   }
 
-  private withXids(devices: readonly DeviceReading[], handles: ReadonlyMap<bigint, string>): DeviceReading[] {
+  private withXids(devices: readonly DeviceReading[]): DeviceReading[] {
     const counts = new Map<string, Map<number, number>>();
     for (let i = 0; this.eventSet !== undefined && i < MOST_EVENTS; i++) {
       const data = eventData();
       if (this.library.call('nvmlEventSetWait_v2', this.eventSet, data, 0) !== NVML.success) break;
       const event = readEventData(data);
-      const uuid = handles.get(event.device);
+      const uuid = this.handles.get(event.device);
       if (uuid === undefined || BigInt(event.type) !== XID_EVENT) continue;
       const ofGpu = counts.get(uuid) ?? new Map<number, number>();
       counts.set(uuid, ofGpu.set(event.data, (ofGpu.get(event.data) ?? 0) + 1));

@@ -156,6 +156,24 @@ describe('nvidia-smi', () => {
     });
   });
 
+  it('has the Xid errors of the kernel log, those of a GPU that is lost too', async () => {
+    const kernelLog = path.join(directory, 'kmsg');
+    fs.writeFileSync(kernelLog, '');
+    const command = writeFakeSmi(directory, { gpus: [smiFields(0), smiFields(1)] });
+    const source = createNvidiaSmiSource({ command, detailsEveryMs: 60_000, now: () => 0, kernelLog });
+    sources.push(source);
+    const xidsOf = ({ measures }: DeviceReading): unknown[] => measures.filter(({ kind }) => kind === 'xid_events');
+    const none = [{ kind: 'xid_events', metric: 'gpu_xid_errors_total', xid: 0, count: 0 }];
+    const first = await poll(source);
+    expect(first.devices.map(xidsOf)).toEqual([none, none]);
+    expect(first.missing.map(({ metric }) => metric)).not.toContain('gpu_xid_errors_total');
+    fs.appendFileSync(kernelLog, '4,1,9000000000000,-;NVRM: Xid (PCI:0000:2A:00): 79, GPU has fallen off the bus.\n');
+    writeFakeSmi(directory, { gpus: [smiFields(0), smiFields(1, { 'power.draw': '[GPU is lost]' })] });
+    const { devices } = await poll(source);
+    expect(devices[1].state).toBe('lost');
+    expect(devices.map(xidsOf)).toEqual([none, [{ ...none[0], xid: 79, count: 1 }]]);
+  });
+
   it('is asked for details now and then only, which stand beside every reading', async () => {
     const source = open({ gpus: [smiFields(0), smiFields(1)], xml: XML, listing: LISTING });
     for (nowMs = 0; nowMs < 120_000; nowMs += 30_000) {

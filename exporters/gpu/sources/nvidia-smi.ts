@@ -1,6 +1,14 @@
 import { ExporterError } from '../error.ts';
-import { type DeviceReading, type MissingMetric, type Source, type SourceReport, unknownUuid } from '../reading.ts';
+import {
+  type DeviceReading,
+  type Measure,
+  type MissingMetric,
+  type Source,
+  type SourceReport,
+  unknownUuid,
+} from '../reading.ts';
 import { type CommandResult, CommandRunner } from '../run-command.ts';
+import { KernelLog, type XidCounts } from './kernel-log.ts';
 import { hasMig, readSmiDetails } from './smi-details.ts';
 import { lostGpus, SmiQuery } from './smi-query.ts';
 
@@ -12,6 +20,8 @@ export interface SmiOptions {
   readonly detailsEveryMs: number;
   /** The monotonic clock, in ms. */
   readonly now: () => number;
+  /** The kernel's log, where Xid errors are; `undefined` doesn't look. */
+  readonly kernelLog?: string;
 }
 
 const MISSING: readonly MissingMetric[] = [
@@ -23,13 +33,18 @@ const MISSING: readonly MissingMetric[] = [
     'gpu_energy_joules_total',
     'gpu_nvlink_bytes_total',
     'gpu_pcie_bytes_total',
-    'gpu_xid_errors_total',
   ].map((metric) => ({
     metric,
     why: 'nvidia-smi has no field for it',
     fix: 'install the npm package koffi beside the exporter, which then reads NVML, or run dcgm-exporter',
   })),
 ];
+
+const NO_XIDS: MissingMetric = {
+  metric: 'gpu_xid_errors_total',
+  why: "nvidia-smi has no field for it, and the kernel's log can't be read",
+  fix: 'run as root or with CAP_SYSLOG, in a container with /dev/kmsg',
+};
 
 /** `nvidia-smi` as a source: the fields of a query at every poll, details now and then. */
 export function createNvidiaSmiSource(options: SmiOptions): Source {
@@ -44,10 +59,12 @@ class NvidiaSmi implements Source {
   private readonly uuids = new Map<string, string>();
   private details: readonly DeviceReading[] = [];
   private detailsAtMs = Number.NEGATIVE_INFINITY;
+  private readonly log: KernelLog | undefined;
 
   constructor(options: SmiOptions) {
     this.options = options;
     this.runner = new CommandRunner(options.command);
+    this.log = options.kernelLog === undefined ? undefined : new KernelLog(options.kernelLog);
   }
 
   async poll(signal: AbortSignal): Promise<SourceReport> {
@@ -64,15 +81,18 @@ class NvidiaSmi implements Source {
     );
     if (devices.length === 0 && lost.length === 0) throw this.failure(result);
     await this.refreshDetails(signal);
+    const xids = this.log?.readXids();
+    const wholes = [...devices.map((device) => this.withDetails(device)), ...lost];
     return {
-      devices: [...devices.map((device) => this.withDetails(device)), ...this.instances(), ...lost],
+      devices: [...wholes.map((device) => withXids(device, xids)), ...this.instances()],
       driverVersion,
-      missing: MISSING,
+      missing: xids === undefined ? [...MISSING, NO_XIDS] : MISSING,
     };
   }
 
   close(): void {
     this.runner.close();
+    this.log?.close();
   }
 
   /** Asks until no field is refused; each answer gives up one, so it ends. */
@@ -117,4 +137,13 @@ class NvidiaSmi implements Source {
       fix: 'look whether the driver is loaded (lsmod, the kernel log)',
     });
   }
+}
+
+/** A GPU with its errors of the kernel's log; none of Xid 0 says that they would have been found there. */
+function withXids(device: DeviceReading, xids: XidCounts | undefined): DeviceReading {
+  if (xids === undefined || device.pciBusId === undefined) return device;
+  const events = [...(xids.get(device.pciBusId) ?? [[0, 0]])].map(
+    ([xid, count]): Measure => ({ kind: 'xid_events', metric: 'gpu_xid_errors_total', xid, count }),
+  );
+  return { ...device, measures: [...device.measures, ...events] };
 }
