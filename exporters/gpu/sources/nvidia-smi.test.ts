@@ -156,6 +156,14 @@ describe('nvidia-smi', () => {
     });
   });
 
+  it('gives its values where the details break off or are refused', async () => {
+    for (const xml of [XML.slice(0, 2000), undefined]) {
+      const { devices } = await poll(open({ gpus: [smiFields(0)], xml }));
+      expect(valuesOf(devices[0])).toMatchObject({ gpu_power_watts: 598.12 });
+      expect(devices).toHaveLength(1);
+    }
+  });
+
   it('has the Xid errors of the kernel log, those of a GPU that is lost too', async () => {
     const kernelLog = path.join(directory, 'kmsg');
     fs.writeFileSync(kernelLog, '');

@@ -107,14 +107,14 @@ class NvidiaSmi implements Source {
     const { now, detailsEveryMs } = this.options;
     if (now() - this.detailsAtMs < detailsEveryMs) return;
     this.detailsAtMs = now();
-    const xml = await this.runner.run(['-q', '-x'], signal);
-    // A driver that answers the query but not this isn't in trouble; the next time may be better.
-    if (xml.exitCode !== 0) {
-      this.details = [];
-      return;
+    this.details = [];
+    try {
+      const xml = await this.runner.run(['-q', '-x'], signal);
+      const listing = hasMig(xml.stdout) ? (await this.runner.run(['-L'], signal)).stdout : '';
+      if (xml.exitCode === 0) this.details = readSmiDetails(xml.stdout, listing);
+    } catch {
+      // What the query gave stands without them; a command that hangs is told of at the next poll.
     }
-    const listing = hasMig(xml.stdout) ? (await this.runner.run(['-L'], signal)).stdout : '';
-    this.details = readSmiDetails(xml.stdout, listing);
   }
 
   private withDetails(device: DeviceReading): DeviceReading {
