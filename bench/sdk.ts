@@ -8,6 +8,7 @@ import vm from 'node:vm';
 import { BatchLogRecordProcessor, InMemoryLogRecordExporter, LoggerProvider } from '@opentelemetry/sdk-logs';
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import { BatchSpanProcessor, InMemorySpanExporter, TracerProvider } from '@opentelemetry/sdk-trace';
+import { Stream } from '../sdk/fixtures/stainless-client.ts';
 import { Instrumentation, type InstrumentationOptions, observeOpenAI } from '../sdk/index.ts';
 
 const ROUNDS = 7;
@@ -83,12 +84,13 @@ function print(part: string, { ns, bytes }: Cost, unit: 'ns' | 'µs', budget = '
   console.log(`${part.padEnd(46)} ${time.toFixed(1).padStart(8)} ${unit} ${size.padStart(10)} B   ${budget}`);
 }
 
-/** A client's stream of pieces, already parsed, so that only the observer is measured. */
+/** A client whose streams give pieces that are parsed already, so that only the observer is measured. */
 function createClient(pieces: readonly object[]) {
   async function* items(): AsyncGenerator<object> {
     for (const piece of pieces) yield piece;
   }
-  return { chat: { completions: { create: async (_body: object): Promise<AsyncIterable<object>> => items() } } };
+  const create = async (_body: object): Promise<AsyncIterable<object>> => new Stream(items, new AbortController());
+  return { chat: { completions: { create } } };
 }
 
 function chatPieces(count: number): object[] {
