@@ -4,3 +4,4 @@
 // Never: changes a GPU's settings, or reports a value that can't be read as 0.
 export * from './generated/conventions.ts';
 export * from './gpu/index.ts';
+export * from './inference/index.ts';

@@ -6,7 +6,7 @@ import type { TargetScraper } from './scraper.ts';
 export function describeCheck(scraper: TargetScraper): string {
   const { state, engine, report, metricsUrl, models, target } = scraper;
   const where = shownUrl(metricsUrl ?? target.url);
-  if (state.kind === 'down') return `${where}: ${state.message}\n\n${setupHints(scraper)}`;
+  if (state.kind === 'down') return `${state.message}\n\n${setupHints(scraper)}`;
   if (engine === 'ollama') {
     const loaded = models.filter(({ isLoaded }) => isLoaded).length;
     return [
@@ -95,7 +95,7 @@ function withLabels(name: string, labels: Readonly<Record<string, string>>): str
 
 function section(title: string, rows: readonly (readonly [string, string])[]): string {
   if (rows.length === 0) return '';
-  const width = Math.min(60, Math.max(...rows.map(([first]) => first.length)));
+  const width = Math.max(...rows.map(([first]) => first.length));
   const lines = rows.map(([first, second]) => `  ${first.padEnd(width)}  ${second}`.trimEnd());
   return `${title} (${rows.length})\n${lines.join('\n')}\n`;
 }

@@ -5,7 +5,6 @@
 export { type CountAt, CountingPlace } from './count-at.ts';
 export type { Discovery, DiscoveryKind } from './discovery/discovery.ts';
 export { ENGINE_TABLES, type EngineTable, recogniseEngine } from './engine-table.ts';
-export { ExporterError } from './error.ts';
 export { Fleet, type FleetEvents } from './fleet.ts';
 export { run } from './run.ts';
 export { FleetMetrics } from './serve.ts';

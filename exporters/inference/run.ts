@@ -10,7 +10,6 @@ import { type Command, readCommand, type Settings } from './options.ts';
 import { sendOtlp } from './otlp.ts';
 import { TargetScraper } from './scraper.ts';
 import { FleetMetrics, startServer } from './serve.ts';
-import { VERSION } from './version.ts';
 
 /** Where the program writes, and what ends it: the process, or a stand-in of a test. */
 export interface Console {
@@ -30,6 +29,7 @@ export async function run(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
   console: Console,
+  version: string,
 ): Promise<number> {
   let command: Command;
   try {
@@ -45,14 +45,14 @@ export async function run(
         console.stdout.write(HELP);
         return 0;
       case 'version':
-        console.stdout.write(`${SERVICE_NAME} ${VERSION}\n`);
+        console.stdout.write(`${SERVICE_NAME} ${version}\n`);
         return 0;
       case 'check':
         return await check(command, console);
       case 'once':
-        return await once(command.settings, console);
+        return await once(command.settings, console, version);
       case 'serve':
-        return await serve(command.settings, console);
+        return await serve(command.settings, console, version);
     }
   } catch (error) {
     if (!(error instanceof ExporterError)) throw error;
@@ -70,7 +70,7 @@ async function check({ target, scrape }: Extract<Command, { kind: 'check' }>, co
   return scraper.state.kind === 'up' ? 0 : 1;
 }
 
-async function once(settings: Settings, console: Console): Promise<number> {
+async function once(settings: Settings, console: Console, version: string): Promise<number> {
   const log = logTo(console);
   const fleet = new Fleet(settings.scrape, eventsTo(log));
   const discoverer = new Discoverer(
@@ -80,14 +80,14 @@ async function once(settings: Settings, console: Console): Promise<number> {
     (kind, message) => log('error', `${kind} discovery: ${message}`),
   );
   await discoverer.find();
-  const metrics = new FleetMetrics(fleet, settings.countAt, VERSION);
+  const metrics = new FleetMetrics(fleet, settings.countAt, version);
   const text = await metrics.render(settings.format, settings.scrape.timeoutMs + 1000);
   console.stdout.write(text);
   fleet.close();
   return fleet.scrapers.some(({ state }) => state.kind === 'up') ? 0 : 1;
 }
 
-async function serve(settings: Settings, console: Console): Promise<number> {
+async function serve(settings: Settings, console: Console, version: string): Promise<number> {
   const log = logTo(console);
   const fleet = new Fleet(settings.scrape, eventsTo(log));
   const discoverer = new Discoverer(
@@ -96,7 +96,7 @@ async function serve(settings: Settings, console: Console): Promise<number> {
     (targets) => fleet.setTargets(targets),
     (kind, message) => log('error', `${kind} discovery: ${message}`),
   );
-  const metrics = new FleetMetrics(fleet, settings.countAt, VERSION);
+  const metrics = new FleetMetrics(fleet, settings.countAt, version);
   const server = await startServer(settings.listen, metrics, fleet);
   const ended = new Promise<void>((resolve) => {
     console.once('SIGINT', resolve);
@@ -105,7 +105,8 @@ async function serve(settings: Settings, console: Console): Promise<number> {
   await discoverer.find();
   discoverer.start();
   log('info', `${fleet.scrapers.length} targets, ready at ${urlOf(server)}/metrics`);
-  const stopSending = settings.otlp === undefined ? () => {} : keepSending(settings, settings.otlp, metrics, log);
+  const stopSending =
+    settings.otlp === undefined ? () => {} : keepSending(settings, settings.otlp, metrics, log, version);
   await ended;
   stopSending();
   discoverer.close();
@@ -122,6 +123,7 @@ function keepSending(
   { endpoint, everyMs, headers }: NonNullable<Settings['otlp']>,
   metrics: FleetMetrics,
   log: Log,
+  version: string,
 ): () => void {
   let failed = '';
   let isSending = false;
@@ -130,7 +132,7 @@ function keepSending(
     if (isSending) return;
     isSending = true;
     try {
-      const bodies = await metrics.otlp({ serviceName: SERVICE_NAME, version: VERSION }, scrape.timeoutMs + 1000);
+      const bodies = await metrics.otlp({ serviceName: SERVICE_NAME, version }, scrape.timeoutMs + 1000);
       await sendOtlp(endpoint, bodies, headers, OTLP_TIMEOUT_MS);
       if (failed !== '') log('info', 'OTLP is accepted again');
       failed = '';
