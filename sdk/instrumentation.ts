@@ -108,7 +108,7 @@ export class Instrumentation implements InferenceHost, Signals {
         isEmbeddings ? 'embeddings' : 'model_inference',
         {
           kind: SpanKind.CLIENT,
-          startTime: this.#spanTime(),
+          startTime: this.spanTime(),
           attributes: startAttributes(request, labels, this.#judge),
         },
         parent,
@@ -249,7 +249,7 @@ export class Instrumentation implements InferenceHost, Signals {
         this.#emit('request.finished', levelOf(finished.outcome), fields, labels, inference.context);
       }
     }
-    endSpan(finished, this.#judge, this.#spanTime());
+    endSpan(finished, this.#judge, this.spanTime());
   }
 
   /** Called by an inference, or by what sees its attempts, when an attempt after the first begins. */
@@ -273,7 +273,7 @@ export class Instrumentation implements InferenceHost, Signals {
         ...this.#sets.find(this.#labels, {}, undefined).attributes,
         ...this.#codes(step.attributes),
       };
-      return this.#tracer.startSpan(step.name, { kind, startTime: this.#spanTime(), attributes });
+      return this.#tracer.startSpan(step.name, { kind, startTime: this.spanTime(), attributes });
     } catch {
       this.tally.drop('internal_error');
       return trace.wrapSpanContext(INVALID_SPAN);
@@ -301,7 +301,7 @@ export class Instrumentation implements InferenceHost, Signals {
   ): void {
     const sink = this.#logs.current();
     if (!sink || sink.enabled?.() === false || !this.#gate.passes(this.nowMs())) return;
-    writeEvent(sink, { event, level, fields, labels, context, timeMs: this.#spanTime() });
+    writeEvent(sink, { event, level, fields, labels, context, timeMs: this.spanTime() });
   }
 
   #isRatio(value: unknown): boolean {
@@ -311,7 +311,7 @@ export class Instrumentation implements InferenceHost, Signals {
   }
 
   /** The time for spans and records; undefined where OpenTelemetry's own clock is the same. */
-  #spanTime(): number | undefined {
+  spanTime(): number | undefined {
     return this.#options.clock?.();
   }
 
@@ -358,7 +358,7 @@ export class StepSpan {
         this.#span.setStatus({ code: SpanStatusCode.ERROR });
         this.#span.setAttribute('error.type', errorTypeOf(error) ?? 'error');
       }
-      this.#span.end();
+      this.#span.end(this.#host.spanTime());
     });
   }
 }

@@ -186,8 +186,7 @@ function setUpLogs({ packages, options, resource, instrumentation }: Target): Pa
  */
 function setUpMetrics({ packages, options, resource, instrumentation }: Target, isThere: boolean): Part {
   const { meters, metricExport } = packages;
-  const own = isThere ? instrumentation.gapProducer : instrumentation.metricProducer;
-  const producer = own as unknown as import('@opentelemetry/sdk-metrics').MetricProducer;
+  const producer = isThere ? instrumentation.gapProducer : instrumentation.metricProducer;
   const reader = new meters.PeriodicExportingMetricReader({
     exporter: new metricExport.OTLPMetricExporter(exporterOptions(options, 'metrics')),
     exportIntervalMillis: options.metricIntervalMs ?? 15_000,

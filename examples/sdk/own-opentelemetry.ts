@@ -4,12 +4,12 @@ import { configure, inference } from '@barograph/sdk';
 import { metrics } from '@opentelemetry/api';
 import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-proto';
 import { detectResources, envDetector } from '@opentelemetry/resources';
-import { MeterProvider, type MetricProducer, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
+import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 
 const instrumentation = configure({ labels: { region: 'eu-west' } });
 const reader = new PeriodicExportingMetricReader({
   exporter: new OTLPMetricExporter(),
-  metricProducers: [instrumentation.metricProducer as MetricProducer],
+  metricProducers: [instrumentation.metricProducer],
 });
 const provider = new MeterProvider({ resource: detectResources({ detectors: [envDetector] }), readers: [reader] });
 metrics.setGlobalMeterProvider(provider);

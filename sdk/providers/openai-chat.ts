@@ -94,8 +94,9 @@ export class ChatStreamReader implements StreamReader<Completion> {
   #choice(choice: Choice): TokenKind | undefined {
     const index = indexOf(choice);
     if (index > 0) this.#inference.isParallel = true;
+    // Choices that haven't finished are there as undefined; the stream has ended when none is left.
+    while (this.#finishReasons.length <= index) this.#finishReasons.push(undefined);
     if (choice.finish_reason) this.#finishReasons[index] = choice.finish_reason;
-    else if (!(index in this.#finishReasons)) this.#finishReasons[index] = undefined;
     if (isText(choice.delta?.refusal)) this.#isRefusal = true;
     const kind = kindOfChoice(choice);
     if (kind === 'visible') this.#hasOutput = true;
