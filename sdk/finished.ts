@@ -65,13 +65,16 @@ function defaultErrorType(outcome: Outcome, end: InferenceEnd): string {
 /** Records the contract's metrics of a request that has ended. */
 export function recordMetrics(finished: FinishedRequest, instruments: InstrumentSource, stage: MeasuredStage): void {
   const { inference, labels, outcome, figures, promptClass, tokenBucket } = finished;
-  const { context, firstKind } = inference;
+  const { context } = inference;
   labels.addRequest(outcome);
-  const series = labels.series(`${outcome} ${tokenBucket} ${firstKind} ${promptClass} ${stage}`, () =>
+  const series = labels.series(`${outcome} ${tokenBucket} ${promptClass} ${stage}`, () =>
     bindSeries(finished, instruments, stage),
   );
   series.total.record((inference.endMs - inference.startMs) / 1000, context);
-  if (figures.firstTokenSeconds !== undefined) series.ttft.record(figures.firstTokenSeconds, context);
+  // Where reasoning comes first both are told: when the model began, and when the user saw something.
+  if (figures.firstTokenSeconds !== undefined && inference.firstKind === 'reasoning')
+    series.ttftReasoning.record(figures.firstTokenSeconds, context);
+  if (figures.firstVisibleSeconds !== undefined) series.ttftVisible.record(figures.firstVisibleSeconds, context);
   if (figures.secondsPerToken !== undefined) series.perToken.record(figures.secondsPerToken, context);
   if (figures.tokensPerSecond !== undefined) series.tokensPerSecond.record(figures.tokensPerSecond, context);
   if (figures.gapsAreTokens) labels.addGaps(inference.gaps!);
@@ -80,7 +83,7 @@ export function recordMetrics(finished: FinishedRequest, instruments: Instrument
 
 /** Finds the histograms of requests that are alike in all that these labels say. */
 function bindSeries(
-  { inference, labels, outcome, promptClass, tokenBucket }: FinishedRequest,
+  { labels, outcome, promptClass, tokenBucket }: FinishedRequest,
   instruments: InstrumentSource,
   stage: MeasuredStage,
 ): RequestSeries {
@@ -92,7 +95,8 @@ function bindSeries(
   const isAnswer = outcome === 'ok' || outcome === 'truncated';
   return {
     total: bind('inference_total_latency_seconds', { outcome, ...(isAnswer ? bucket : {}) }),
-    ttft: bind('inference_ttft_seconds', { ...prompt, ...bucket, stage, first: inference.firstKind }),
+    ttftReasoning: bind('inference_ttft_seconds', { ...prompt, ...bucket, stage, first: 'reasoning' }),
+    ttftVisible: bind('inference_ttft_seconds', { ...prompt, ...bucket, stage, first: 'visible' }),
     perToken: bind('inference_time_per_output_token_seconds', bucket),
     tokensPerSecond: bind('inference_tokens_per_second', bucket),
   };

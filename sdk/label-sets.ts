@@ -16,7 +16,8 @@ const MAX_CODES = 8;
 /** The histograms that a request is recorded in. */
 export interface RequestSeries {
   readonly total: BoundHistogram;
-  readonly ttft: BoundHistogram;
+  readonly ttftReasoning: BoundHistogram;
+  readonly ttftVisible: BoundHistogram;
   readonly perToken: BoundHistogram;
   readonly tokensPerSecond: BoundHistogram;
 }

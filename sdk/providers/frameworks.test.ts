@@ -54,7 +54,7 @@ describe('the middleware of the Vercel AI SDK', () => {
           usage: { inputTokens: 20, outputTokens: 2, reasoningTokens: 1, cachedInputTokens: 16 },
         },
       ],
-      { outcomes: ['ok'], first: ['reasoning'], tokens: { input: 20, output: 2, cached: 16, reasoning: 1 } },
+      { outcomes: ['ok'], first: ['reasoning', 'visible'], tokens: { input: 20, output: 2, cached: 16, reasoning: 1 } },
     ],
     [
       'version 6',
@@ -69,7 +69,11 @@ describe('the middleware of the Vercel AI SDK', () => {
           },
         },
       ],
-      { outcomes: ['refused'], first: ['reasoning'], tokens: { input: 20, output: 2, cached: 16, reasoning: 1 } },
+      {
+        outcomes: ['refused'],
+        first: ['reasoning', 'visible'],
+        tokens: { input: 20, output: 2, cached: 16, reasoning: 1 },
+      },
     ],
     [
       'version 4',
@@ -98,7 +102,7 @@ describe('the middleware of the Vercel AI SDK', () => {
       ],
       { outcomes: ['error'], first: ['visible'], tokens: {} },
     ],
-    ['a stream without an end', V5_PARTS, { outcomes: ['error'], first: ['reasoning'], tokens: {} }],
+    ['a stream without an end', V5_PARTS, { outcomes: ['error'], first: ['reasoning', 'visible'], tokens: {} }],
   ])('tells %s, and passes its parts on', async (_name, parts, expected) => {
     const collected = collect();
     const middleware = aiMiddleware({ instrumentation: collected.instrumentation });
@@ -166,7 +170,7 @@ describe('the handler for LangChain.js', () => {
     handler.handleLLMEnd({ generations: [] }, 'run');
     expect(await summaryOf(collected)).toEqual({
       outcomes: ['ok'],
-      first: ['reasoning'],
+      first: ['reasoning', 'visible'],
       tokens: { input: 30, output: 2, cached: 20 },
       models: ['gpt-5'],
     });
