@@ -82,7 +82,12 @@ export const STRUCTURAL_LABELS: Readonly<Record<StructuralLabel, LabelSpec>> = {
     budget: 32,
     opaque: false,
   },
-  first: { help: 'Which kind of token came first.', budget: 2, values: ['reasoning', 'visible'], opaque: false },
+  first: {
+    help: 'Which token the time runs to: the first of the reasoning, or the first that the user sees.',
+    budget: 2,
+    values: ['reasoning', 'visible'],
+    opaque: false,
+  },
   estimated: {
     help: 'Present where a token count is an estimate because the provider gave no usage.',
     budget: 1,
