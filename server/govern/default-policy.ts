@@ -52,7 +52,7 @@ function conventionsPolicy(): Omit<Policy, 'limits' | 'content'> {
       ...labelPolicies('infrastructure', INFRASTRUCTURE_LABELS),
     },
     never: NEVER_LABELS.map(({ rule, pattern }) => ({ rule, pattern })),
-    aliases: [DCGM_LINK_MODEL, ...LABEL_ALIASES.map(aliasPolicy)],
+    aliases: [DCGM_LINK_MODEL, ...GPU_JOBS, ...LABEL_ALIASES.map(aliasPolicy)],
     metrics: metricPolicies(),
     profiles: DEFAULT_PROFILES,
     relabelConfigs: [],
@@ -77,6 +77,13 @@ const DCGM_LINK_MODEL: AliasPolicy = {
   ],
   metricPrefix: 'DCGM_',
 };
+
+// A GPU's job is its exporter's, which says nothing of what runs on it.
+const GPU_JOBS: readonly AliasPolicy[] = ['DCGM_', 'gpu_', 'nvidia_', 'amd_', 'rocm_'].map((metricPrefix) => ({
+  target: '',
+  originals: [{ name: 'job', keep: true }],
+  metricPrefix,
+}));
 
 // The engines, gateways and GPU exporters that the contract knows: vLLM, SGLang, TGI, Triton, TensorRT-LLM, NIM,
 // llama.cpp, Ray Serve, LiteLLM, Ollama, OpenTelemetry's GenAI metrics, DCGM, nvidia_gpu_exporter, AMD.

@@ -51,6 +51,7 @@ describe('names', () => {
       { Hostname: 'n1', modelName: 'NVIDIA L40S', UUID: 'GPU-550e8400-e29b-41d4-a716-446655440000' },
       { node: 'n1', gpu_type: 'NVIDIA L40S', uuid: 'GPU-550e8400-e29b-41d4-a716-446655440000' },
     ],
+    ['gpu_power_watts', { job: 'gpu-exporter', gpu: '0' }, { job: 'gpu-exporter', gpu: '0' }],
     ['DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL', { model_name: 'NVIDIA L40S' }, { gpu_type: 'NVIDIA L40S' }],
     [
       'node_cpu_seconds_total',

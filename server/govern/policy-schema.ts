@@ -98,7 +98,9 @@ export const policyFile = z.strictObject({
   /** Names beside the conventions' that no label may have. */
   never: z.array(z.strictObject({ rule: z.string().regex(/^[a-z][a-z0-9_]{0,31}$/), pattern })).default([]),
   aliases: z
-    .array(z.strictObject({ to: name, from: z.array(original).min(1), metric_prefix: name.optional() }))
+    .array(
+      z.strictObject({ to: name.or(z.literal('')), from: z.array(original).min(1), metric_prefix: name.optional() }),
+    )
     .default([]),
   /** Before the profiles of the conventions. */
   profiles: z.array(profile).default([]),
