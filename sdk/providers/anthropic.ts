@@ -4,7 +4,16 @@ import type { Inference } from '../inference.ts';
 import type { InferenceEnd, InferenceRequest, TokenKind } from '../inference-types.ts';
 import { type Usage, usageOf } from '../usage.ts';
 import { observeAttempts } from './attempts.ts';
-import { isNonEmpty, isPromise, isStream, markObserved, type ObserveOptions, serverOf, textOf } from './client.ts';
+import {
+  isNonEmpty,
+  isPromise,
+  isStream,
+  markObserved,
+  type ObserveOptions,
+  observeCopies,
+  serverOf,
+  textOf,
+} from './client.ts';
 import { observeCall } from './observe-call.ts';
 import { observeStream, type StreamReader } from './observe-stream.ts';
 import { errorCodeOf } from './openai-chat.ts';
@@ -111,6 +120,7 @@ export function observeAnthropic<Client extends AnthropicClient>(client: Client,
   wrap(client.messages);
   wrap(client.beta?.messages);
   observeAttempts(client, instrumentation);
+  observeCopies(client, (copy) => observeAnthropic(copy, options));
   return client;
 }
 

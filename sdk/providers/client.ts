@@ -27,6 +27,13 @@ export function markObserved(client: object): boolean {
   return true;
 }
 
+/** Observes the copies that a client makes of itself with other options (`withOptions`) as well. */
+export function observeCopies<Client extends object>(client: Client, observe: (copy: Client) => Client): void {
+  const copier = client as { withOptions?: (...options: unknown[]) => Client };
+  const withOptions = copier.withOptions?.bind(client);
+  if (withOptions) copier.withOptions = (...options) => observe(withOptions(...options));
+}
+
 /** A text that isn't empty; undefined for anything else. */
 export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;

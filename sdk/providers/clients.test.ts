@@ -183,13 +183,15 @@ it('tells embeddings as a span, and as no request of inference', async () => {
   ]);
 });
 
-it('observes a client once, and leaves one without known methods alone', async () => {
+it('observes a client once and its copies too, and leaves one without known methods alone', async () => {
   server.answer(WHOLE);
   const { client, collected } = observed();
   observeOpenAI(client, { instrumentation: collected.instrumentation });
   observeAnthropic(client, { instrumentation: collected.instrumentation });
   await client.chat.completions.create(BODY);
   expect(await outcomesOf(collected)).toEqual({ ok: 1 });
+  await client.withOptions({ maxRetries: 1 }).chat.completions.create(BODY);
+  expect(await outcomesOf(collected)).toEqual({ ok: 2 });
   const bare = {};
   expect(observeOpenAI(bare)).toBe(bare);
 });

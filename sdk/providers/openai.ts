@@ -4,7 +4,7 @@ import type { Inference } from '../inference.ts';
 import type { InferenceRequest } from '../inference-types.ts';
 import type { Instrumentation } from '../instrumentation.ts';
 import { observeAttempts } from './attempts.ts';
-import { isPromise, isStream, markObserved, type ObserveOptions, serverOf, textOf } from './client.ts';
+import { isPromise, isStream, markObserved, type ObserveOptions, observeCopies, serverOf, textOf } from './client.ts';
 import { observeCall } from './observe-call.ts';
 import { observeStream, type StreamReader } from './observe-stream.ts';
 import { ChatStreamReader, chatUsageOf, endChat } from './openai-chat.ts';
@@ -59,6 +59,7 @@ export function observeOpenAI<Client extends OpenAIClient>(client: Client, optio
   wrap(client.responses, RESPONSES);
   wrap(client.embeddings, EMBEDDINGS);
   observeAttempts(client, instrumentation);
+  observeCopies(client, (copy) => observeOpenAI(copy, options));
   return client;
 }
 
