@@ -175,6 +175,19 @@ describe('the cardinality API', () => {
     expect(data.files).toEqual([policy]);
   });
 
+  it('has queries say what was folded, and which conditions that breaks', async () => {
+    const regions = Array.from({ length: 33 }, (_, i) => [{ __name__: 'cart_items', region: `z${i}` }, 1] as const);
+    expect(await write(120, regions)).toBe(204);
+    const time = String(START_MS / 1000 + 120);
+    const all = await ask(program, '/api/v1/query', { query: 'sum(cart_items)', time });
+    expect(all.warnings).toEqual([
+      expect.stringMatching(/^PromQL warning: 3\.0 % of the samples .* folded into "other": region of cart_items$/),
+    ]);
+    const one = await ask(program, '/api/v1/query', { query: 'cart_items{region="z32"}', time });
+    expect(one.warnings).toEqual([expect.stringContaining('conditions on region of cart_items')]);
+    expect((await ask(program, '/api/v1/query', { query: 'signal_total', time })).warnings).toBeUndefined();
+  });
+
   it('knows it after a restart', async () => {
     const before = (await ask(program, '/api/barograph/v1/cardinality', { search: 'leak' })).data;
     await program.stop();

@@ -40,6 +40,7 @@ export function addGovernanceRoutes(app: FastifyInstance, { governor, policyStat
       limit: limitOf(params),
       search: params.get('search') ?? '',
       growth: growthOf(params),
+      nowMs: Date.now(),
     });
     return { ...overview, policy: { generation: governor.generation, ...policyStatus() } };
   });

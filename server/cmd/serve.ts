@@ -54,6 +54,7 @@ export async function serve(config: Config, readPolicy?: () => ReadPolicy): Prom
     maxPending: config.query.max_pending,
     timeoutMs: config.query.timeout_ms,
     limits: { maxSamples: config.query.max_samples, maxSeries: config.query.max_series },
+    folded: () => [...governor.census.folded],
   });
   const own = ownMetrics({ store, governor, metrics, queries });
   const scraper = new Scraper({ config: config.scrape, ingest: new ScrapeIngest(metrics), log, version: VERSION });

@@ -16,11 +16,19 @@ export interface Decision {
 }
 
 const MAX_DECISIONS = 2000;
-const SEPARATOR = '\u0000';
+const SIGNALS: readonly Signal[] = ['metrics', 'logs', 'traces'];
+const SOURCES: readonly Source[] = ['otlp', 'remote_write', 'loki_push', 'scrape'];
+const ACTIONS: readonly Action[] = ['removed', 'aggregated', 'folded', 'refused', 'moved', 'truncated', 'renamed'];
+const CODES = SIGNALS.length * SOURCES.length * ACTIONS.length;
+const SIGNAL_CODES = codesOf(SIGNALS);
+const SOURCE_CODES = codesOf(SOURCES);
+const ACTION_CODES = codesOf(ACTIONS);
 
-/** Counts decisions; bounded, because past 2,000 kinds a label's name counts as `other`. */
+/** Counts decisions; bounded, because past 2,000 pairs of a rule and a label a label's name counts as `other`. */
 export class DecisionLog {
-  private readonly counts = new Map<string, number>();
+  /** By rule and label, by the number of signal, source and action. */
+  private readonly counts = new Map<string, Map<string, Float64Array>>();
+  private pairs = 0;
   private readonly isPlainName: (name: string) => boolean;
 
   /** @param isPlainName whether a name may be shown; a name can be content too. */
@@ -29,21 +37,38 @@ export class DecisionLog {
   }
 
   add(signal: Signal, source: Source, rule: string, action: Action, label: string): void {
-    const key = [signal, source, rule, action, label].join(SEPARATOR);
-    const known = this.counts.get(key);
-    if (known !== undefined) {
-      this.counts.set(key, known + 1);
-      return;
-    }
-    const shown = label === '' || (this.counts.size < MAX_DECISIONS && this.isPlainName(label)) ? label : 'other';
-    const shownKey = [signal, source, rule, action, shown].join(SEPARATOR);
-    this.counts.set(shownKey, (this.counts.get(shownKey) ?? 0) + 1);
+    const counts = this.counts.get(rule)?.get(label) ?? this.countsOf(rule, label);
+    counts[(SIGNAL_CODES[signal] * SOURCES.length + SOURCE_CODES[source]) * ACTIONS.length + ACTION_CODES[action]]++;
   }
 
   list(): Decision[] {
-    return [...this.counts].map(([key, count]) => {
-      const [signal, source, rule, action, label] = key.split(SEPARATOR);
-      return { signal: signal as Signal, source: source as Source, rule, action: action as Action, label, count };
-    });
+    const out: Decision[] = [];
+    for (const [rule, byLabel] of this.counts) {
+      for (const [label, counts] of byLabel) {
+        counts.forEach((count, code) => {
+          if (count === 0) return;
+          const [action, rest] = [ACTIONS[code % ACTIONS.length], Math.floor(code / ACTIONS.length)];
+          const [source, signal] = [SOURCES[rest % SOURCES.length], SIGNALS[Math.floor(rest / SOURCES.length)]];
+          out.push({ signal, source, rule, action, label, count });
+        });
+      }
+    }
+    return out;
   }
+
+  private countsOf(rule: string, label: string): Float64Array {
+    let byLabel = this.counts.get(rule);
+    if (!byLabel) this.counts.set(rule, (byLabel = new Map()));
+    const shown = label === '' || (this.pairs < MAX_DECISIONS && this.isPlainName(label)) ? label : 'other';
+    let counts = byLabel.get(shown);
+    if (!counts) {
+      byLabel.set(shown, (counts = new Float64Array(CODES)));
+      this.pairs++;
+    }
+    return counts;
+  }
+}
+
+function codesOf<T extends string>(names: readonly T[]): Readonly<Record<T, number>> {
+  return Object.fromEntries(names.map((name, code) => [name, code])) as Record<T, number>;
 }

@@ -45,12 +45,17 @@ export interface Governor {
   fateOf(metric: string, label: string): LabelFate;
   /** The length of the intervals of a stored metric's samples in milliseconds; 0 for a sample a timestamp of its inputs. */
   resolutionOf(metric: string): number;
-  /** Says which series exist, so that the policy's limits hold over restarts; without it those since the start count. */
+  /**
+   * Says which series exist, so that the policy's limits hold over restarts; without it those since the start count. Who
+   * does so calls `countStored` for each new one.
+   */
   knowSeries(known: KnownSeries): void;
   /** The same of streams. */
   knowStreams(known: KnownStreams): void;
   /** Counts a stored series' values against the budgets; called at start for each, so that folding survives restarts. */
   rememberSeries(labels: Labels): void;
+  /** Counts a series that the store has just begun. */
+  countStored(labels: Labels): void;
   /** How series of a metric (or of its fleet level) are joined; for taking up stored outputs at a start. */
   ruleOf(metric: string, type: MetricType): AggregationRule;
   /** The span without what is refused; the same object where nothing had to change. */
@@ -128,6 +133,7 @@ export function createGovernor(changes: PolicyChanges = {}, options: GovernorOpt
     judgeSeries: (labels, type, source) => judges.series.judge(labels, type, source),
     fateOf: (metric, label) => judges.series.fateOf(metric, label),
     rememberSeries: (labels) => judges.series.remember(labels),
+    countStored: (labels) => judges.series.countStored(labels),
     ruleOf: (metric, type) => judges.series.ruleOf(metric, type),
     resolutionOf: (metric) => (metric.startsWith(FLEET_PREFIX) ? judges.policy.fleetResolutionMs : 0),
     knowSeries: (known) => memory.ledger.knowSeries(known),

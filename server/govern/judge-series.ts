@@ -4,7 +4,7 @@ import { type Budgets, OTHER } from './budget.ts';
 import type { Census } from './census/census.ts';
 import type { ContentFields } from './content-fields.ts';
 import type { Action, DecisionLog, Source } from './decisions.ts';
-import type { NameJudge } from './names.ts';
+import type { NameJudge, NameVerdict } from './names.ts';
 import type { LabelPolicy, MetricPolicy, Policy } from './policy.ts';
 import { type MetricProfile, Profiles } from './profiles.ts';
 import { compileRelabel, type RelabelRule, relabel } from './relabel.ts';
@@ -158,8 +158,10 @@ export class SeriesJudge {
     const taken = this.aliases.resolve(metric, [{ name: label, value: 'x' }])?.labels ?? [{ name: label, value: 'x' }];
     const names = taken.map(({ name }) => name);
     if (!names.includes(label)) return { kind: 'renamed', to: names };
-    const rule = this.removalOf(of, label);
-    return rule === undefined ? { kind: 'kept', values: this.closedSet(of, label) } : { kind: 'removed', rule };
+    const found = this.names.judge(label);
+    const rule = this.removalOf(of, label, found);
+    if (rule !== undefined) return { kind: 'removed', rule };
+    return { kind: 'kept', values: found.kind === 'taxonomy' ? this.closedSet(of, label, found.policy) : undefined };
   }
 
   private relabelled(raw: Labels): Labels | undefined {
@@ -189,6 +191,12 @@ export class SeriesJudge {
           this.budgetOf(of, labels[i], this.policy.labels[labels[i]]),
         );
     }
+  }
+
+  /** Counts a series that the store has just begun. */
+  countStored(labels: Labels): void {
+    const metric = labelValue(labels, METRIC_NAME);
+    if (!metric.startsWith(FLEET_PREFIX)) this.ledger.remember(labels, this.openCase(metric, 'scrape').base);
   }
 
   private ruleIn({ metric, known, profile }: Case, type: MetricType): AggregationRule {
@@ -235,11 +243,12 @@ export class SeriesJudge {
   }
 
   private judgeLabel(of: Case, name: string, value: string): LabelVerdict {
-    const removal = this.removalOf(of, name);
+    const found = this.names.judge(name);
+    const removal = this.removalOf(of, name, found);
     if (removal !== undefined) return this.remove(of, removal, name, value);
     if (name === 'le' || name === 'quantile') return this.judgeBound(of, name, value);
-    const policy = Object.hasOwn(this.policy.labels, name) ? this.policy.labels[name] : undefined;
-    const closed = this.closedSet(of, name);
+    const policy = found.kind === 'taxonomy' ? found.policy : undefined;
+    const closed = policy && this.closedSet(of, name, policy);
     if (!closed) return this.judgeValue(of, name, value, policy);
     // What was folded by somebody else already isn't folded again.
     if (closed.includes(value) || value === OTHER) return { value };
@@ -247,15 +256,13 @@ export class SeriesJudge {
     return { value: OTHER };
   }
 
-  private closedSet({ profile, known }: Case, name: string): readonly string[] | undefined {
-    if (!profile.contract || !Object.hasOwn(this.policy.labels, name)) return undefined;
-    return known?.labelValues[name] ?? this.policy.labels[name].values;
+  private closedSet({ profile, known }: Case, name: string, policy: LabelPolicy): readonly string[] | undefined {
+    return profile.contract ? (known?.labelValues[name] ?? policy.values) : undefined;
   }
 
   /** The rule that removes a label by its name, or `undefined` where it stays. */
-  private removalOf(of: Case, name: string): string | undefined {
+  private removalOf(of: Case, name: string, verdict: NameVerdict): string | undefined {
     const { profile } = of;
-    const verdict = this.names.judge(name);
     switch (verdict.kind) {
       case 'never':
         return verdict.rule;
@@ -344,7 +351,25 @@ function hasAll(labels: Labels, some: Labels): boolean {
   return true;
 }
 
+/** The labels with the metric's name among them. Mostly they are in their order already. */
 function labelsOf(metric: string, labels: readonly PlainLabel[]): Labels {
+  const out: string[] = [];
+  let isNamed = false;
+  let last = '';
+  for (const { name, value } of labels) {
+    if (name < last) return sortedLabelsOf(metric, labels);
+    if (!isNamed && name > METRIC_NAME) {
+      out.push(METRIC_NAME, metric);
+      isNamed = true;
+    }
+    out.push(name, value);
+    last = name;
+  }
+  if (!isNamed) out.push(METRIC_NAME, metric);
+  return out;
+}
+
+function sortedLabelsOf(metric: string, labels: readonly PlainLabel[]): Labels {
   const sorted = [{ name: METRIC_NAME, value: metric }, ...labels].sort((a, b) => (a.name < b.name ? -1 : 1));
   return sorted.flatMap(({ name, value }) => [name, value]);
 }

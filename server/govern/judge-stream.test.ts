@@ -158,9 +158,9 @@ describe('the number of streams', () => {
       metadata: { deployment: 'b', region: 'eu' },
     });
     expect(counts(governor)).toEqual([
+      'too_many_streams folded : 1',
       'too_many_streams moved : 2',
       'too_many_streams moved replica: 1',
-      'too_many_streams folded : 1',
     ]);
   });
 

@@ -22,6 +22,8 @@ const MAX_CACHED = 20_000;
 /** Finds what holds for a metric, and remembers it for the last 20,000 of them. */
 export class Profiles {
   private cache = new Map<string, MetricProfile>();
+  private lastMetric = '';
+  private last: MetricProfile | undefined;
   private readonly policy: Policy;
   private readonly compiled: readonly { readonly profile: ProfilePolicy; readonly test: RegExp }[];
 
@@ -32,8 +34,13 @@ export class Profiles {
 
   /** @param base the metric's name without the suffix of a histogram's part, by which profiles match too. */
   of(metric: string, base: string): MetricProfile {
-    const known = this.cache.get(metric);
-    if (known) return known;
+    if (metric === this.lastMetric && this.last) return this.last;
+    this.lastMetric = metric;
+    this.last = this.cache.get(metric) ?? this.find(metric, base);
+    return this.last;
+  }
+
+  private find(metric: string, base: string): MetricProfile {
     const matching = this.compiled
       .filter(({ test }) => test.test(metric) || (base !== metric && test.test(base)))
       .map(({ profile }) => profile);

@@ -35,19 +35,19 @@ export class SeriesLedger {
     return this.metrics.has(base);
   }
 
-  /** From now on these are the series that exist; without it those that were admitted. */
+  /** From now on these are the series that exist, and `remember` says which are new; without it those admitted. */
   knowSeries(known: KnownSeries): void {
     this.known = known;
   }
 
-  /** Counts a series that was stored before the start. */
+  /** Counts a stored series: each at the start, and one that is new once it has its number. */
   remember(labels: Labels, base: string): void {
     this.metrics.set(base, (this.metrics.get(base) ?? 0) + 1);
     this.census.addStored(labels, base);
   }
 
   /**
-   * Counts a series that is about to be stored; one that is already costs a look.
+   * Whether a series may be stored; one that is already may.
    * @param seriesPerMetric 0 for no limit
    * @returns Why it may not be, or `undefined`.
    */
@@ -57,9 +57,14 @@ export class SeriesLedger {
     limits: GovernLimits,
     seriesPerMetric: number,
   ): { readonly code: string; readonly message: string } | undefined {
-    if (this.known.has(labels)) return undefined;
+    const { known } = this;
     const ofMetric = this.metrics.get(base) ?? 0;
     const { series, newSeriesPerMinute } = limits;
+    if (ofMetric === 0) this.metrics.set(base, 0);
+    const isFull = (series > 0 && known.size >= series) || (seriesPerMetric > 0 && ofMetric >= seriesPerMetric);
+    // Whoever keeps the series says which are new, so it matters here only where no new one may be.
+    if (!(known instanceof SeenSeries) && !isFull && newSeriesPerMinute === 0) return undefined;
+    if (known.has(labels)) return undefined;
     if (series > 0 && this.known.size >= series)
       return { code: 'too_many_series', message: `more than ${series} stored series (limits.series)` };
     if (seriesPerMetric > 0 && ofMetric >= seriesPerMetric) {
@@ -70,9 +75,10 @@ export class SeriesLedger {
       const message = `more than ${newSeriesPerMinute} new series in a minute (limits.new_series_per_minute)`;
       return { code: 'too_many_new_series', message };
     }
-    this.metrics.set(base, ofMetric + 1);
-    if (this.known instanceof SeenSeries) this.known.add(labels);
-    this.census.addStored(labels, base);
+    if (known instanceof SeenSeries) {
+      known.add(labels);
+      this.remember(labels, base);
+    }
     return undefined;
   }
 

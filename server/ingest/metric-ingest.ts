@@ -65,6 +65,7 @@ export class MetricIngest implements SeriesDoor {
       },
       has: (labels) => store.series.find(labels) !== undefined,
     });
+    store.series.onNew = (labels) => governor.countStored(labels);
     store.writer.beforeCommit = () => this.drain();
   }
 

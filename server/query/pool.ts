@@ -25,6 +25,8 @@ export interface PoolOptions {
   readonly timeoutMs?: number;
   /** What one query may read; `maxSamples` holds for all its selectors together. */
   readonly limits?: Partial<MetricReaderLimits>;
+  /** Pairs of a metric and a label whose values governance folded, as `metric\0label`: PromQL answers warn of them. */
+  readonly folded?: () => readonly string[];
 }
 
 /** How requests ended. */
@@ -91,10 +93,13 @@ class Pool implements QueryPool {
   private nextId = 1;
   private isClosing = false;
 
+  private readonly folded: () => readonly string[];
+
   constructor(store: Store, options: PoolOptions) {
     this.store = store;
     this.maxPending = options.maxPending ?? 256;
     this.timeoutMs = options.timeoutMs ?? 120_000;
+    this.folded = options.folded ?? (() => []);
     this.limits = { ...DEFAULT_METRIC_READER_LIMITS, ...options.limits };
     const newThread = (): Thread => ({ worker: undefined, isReady: false, stops: new StopFlags(PER_THREAD) });
     this.threads = Array.from({ length: options.threads ?? 2 }, newThread);
@@ -154,9 +159,16 @@ class Pool implements QueryPool {
       const place = best.stops.take();
       this.waiting.delete(entry);
       entry.on = { thread: best, place };
-      const { id, request } = entry;
+      const { id } = entry;
+      const request = this.withFolded(entry.request);
       best.worker?.postMessage({ kind: 'query', id, place, request } satisfies ToWorker);
     }
+  }
+
+  private withFolded(request: QueryRequest): QueryRequest {
+    if (request.kind !== 'promql') return request;
+    const folded = this.folded();
+    return folded.length === 0 ? request : { ...request, folded };
   }
 
   /** The client need not wait for the thread to notice; the place stays taken until it has. */

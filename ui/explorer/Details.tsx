@@ -50,8 +50,8 @@ function MetricDetails({ metric }: { readonly metric: MetricDetail }) {
   return (
     <>
       <p className="drawer-note">
-        {printCount(metric.offered)} series offered, {printCount(metric.stored)} stored; {printCount(metric.leaking)}{' '}
-        judgements removed or folded something, {printCount(metric.refused)} refused.
+        {printCount(metric.offered)} series offered, {printCount(metric.stored)} stored; something was removed or folded{' '}
+        {printCount(metric.leaking)} times, and {printCount(metric.refused)} times it was refused.
       </p>
       <List
         id="metric-labels"
@@ -60,16 +60,19 @@ function MetricDetails({ metric }: { readonly metric: MetricDetail }) {
         empty="It came without labels."
         isEmpty={metric.labels.length === 0}
       >
-        {metric.labels.map(({ name, values, kept, budget, removed, folded }) => (
+        {metric.labels.map(({ name, values, kept, budget, removed, folded, fate }) => (
           <li key={name}>
             <div className="list-row">
               <i className="row-bar" style={{ width: `${barShare(values, largest) * 100}%` }} />
               <span className="row-name">
                 <Go kind="label" name={name} />
+                <span className="note"> {fateText(fate)}</span>
               </span>
               <b>{printCount(values)}</b>
-              <span data-tone={kept >= budget ? 'error' : undefined}>{printCount(kept)}</span>
-              <span className="note">{printCount(budget)}</span>
+              <span data-tone={kept >= budget ? 'error' : undefined}>
+                {fate.kind === 'kept' ? printCount(kept) : '–'}
+              </span>
+              <span className="note">{fate.kind === 'kept' ? printCount(budget) : '–'}</span>
               <span>{removed === 0 ? '–' : printCount(removed)}</span>
               <span>{folded === 0 ? '–' : printCount(folded)}</span>
             </div>
@@ -78,6 +81,17 @@ function MetricDetails({ metric }: { readonly metric: MetricDetail }) {
       </List>
     </>
   );
+}
+
+function fateText(fate: MetricDetail['labels'][number]['fate']): string {
+  switch (fate.kind) {
+    case 'kept':
+      return '';
+    case 'renamed':
+      return `becomes ${fate.to?.join(' and ')}`;
+    case 'removed':
+      return `removed by ${fate.rule}`;
+  }
 }
 
 function LabelDetails({ label }: { readonly label: LabelDetail }) {

@@ -78,22 +78,22 @@ function Explorer({ overview, growth, setGrowth }: ExplorerProps) {
     <main className="explorer-body" aria-label="Cardinality">
       <section className="summary" aria-label="The whole">
         <dl className="figures">
-          <Figure name="Series offered" value={printCount(offered)} note={`since ${sinceText(overview.sinceMs)}`} />
+          <Figure
+            name="Series offered"
+            value={printCount(offered)}
+            note={`since ${sinceText(overview.sinceMs)}, about 1 % off`}
+          />
           <Figure
             name="Series stored"
             value={printCount(stored)}
             note={`${printShare(stored, offered)} of those offered`}
           />
+          <Figure name="Removed or folded" value={printCount(overview.leaking)} note="times; the series are added up" />
           <Figure
-            name="Judgements that removed or folded"
-            value={printCount(overview.leaking)}
-            note="their series are added up"
-          />
-          <Figure
-            name="Judgements that refused"
+            name="Refused"
             value={printCount(overview.refused)}
             tone={overview.refused > 0 ? 'error' : undefined}
-            note="the sender was told"
+            note="times; the sender was told"
           />
           <PolicyFigure policy={overview.policy} />
         </dl>

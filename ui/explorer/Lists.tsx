@@ -153,7 +153,7 @@ export function RuleList({ rules }: { readonly rules: readonly RuleRow[] }) {
     <List
       id="rules"
       title="What was done"
-      columns={['rule and label', 'most from', 'judgements', 'series']}
+      columns={['rule and label', 'most from', 'times', 'series']}
       empty="Nothing was removed, folded or refused."
       isEmpty={rules.length === 0}
     >
@@ -166,7 +166,7 @@ export function RuleList({ rules }: { readonly rules: readonly RuleRow[] }) {
             <span className="row-name">
               <em data-tone={action === 'refused' ? 'error' : action === 'folded' ? 'warning' : undefined}>{action}</em>{' '}
               {label === '' ? rule : label}
-              {label === '' ? null : <span className="note"> by {rule}</span>}
+              {label === '' || label === rule ? null : <span className="note"> by {rule}</span>}
             </span>
             <span className="row-sender">{senders[0]?.value}</span>
             <span>{printCount(count)}</span>

@@ -87,6 +87,11 @@ export interface MetricDetail extends MetricRow {
     readonly budget: number;
     readonly removed: number;
     readonly folded: number;
+    readonly fate: {
+      readonly kind: 'kept' | 'renamed' | 'removed';
+      readonly rule?: string;
+      readonly to?: readonly string[];
+    };
   }[];
 }
 

@@ -5,12 +5,13 @@ import { HeavyHitters } from './heavy-hitters.ts';
 import { hashOfText, hashTexts, Sketch } from './sketch.ts';
 
 /** Registers of sketches as powers of two: one of everything, of a metric, of a metric's label, of a rule. */
-const [P_TOTAL, P_METRIC, P_LABEL, P_RULE] = [14, 11, 9, 10] as const;
+const [P_TOTAL, P_METRIC, P_LABEL, P_RULE] = [14, 11, 10, 11] as const;
 const MAX_METRICS = 4096;
 const MAX_LABELS = 512;
 /** Pairs of a metric and a label. */
 const MAX_PAIRS = 20_000;
 const MAX_SENDERS = 256;
+const MAX_FOLDED = 2000;
 const MAX_RULES = 1000;
 /** Values of a label whose stored series are counted. */
 const TOP_VALUES = 100;
@@ -94,6 +95,7 @@ export interface GrowthPoint {
 /** The series that is being judged. */
 interface Current {
   hash: number;
+  base: string;
   metric: MetricCensus;
   sender: SenderCensus;
   leaks: boolean;
@@ -112,6 +114,8 @@ export class Census {
   readonly labels = new Map<string, LabelCensus>();
   readonly rules = new Map<string, Map<string, RuleCensus>>();
   readonly senders = new Map<Source, Map<string, SenderCensus>>();
+  /** Pairs of a metric and a label whose values were folded, as `metric\0label`; the first 2,000 of them. */
+  readonly folded = new Set<string>();
   /** One point a minute for a day, and one an hour for thirty. */
   readonly minutes: GrowthPoint[] = [];
   readonly hours: GrowthPoint[] = [];
@@ -129,6 +133,7 @@ export class Census {
     this.isPlainName = isPlainName;
     this.current = {
       hash: 0,
+      base: '',
       metric: this.metric(OTHERS),
       sender: this.sender('scrape', UNNAMED),
       leaks: false,
@@ -140,13 +145,21 @@ export class Census {
     const hash = hashTexts(labels);
     const { current } = this;
     current.hash = hash;
+    current.base = base;
     current.leaks = false;
     current.metric = this.metrics.get(base) ?? this.metric(base);
-    const job = labelValue(labels, 'job') || labelValue(labels, 'service_name') || labelValue(labels, 'service.name');
-    current.sender = this.senders.get(source)?.get(job) ?? this.sender(source, job);
+    current.sender = this.senderOf(labels, source);
     this.total.add(hash);
     current.metric.offered.add(hash);
     current.sender.offered.add(hash);
+  }
+
+  private senderOf(labels: Labels, source: Source): SenderCensus {
+    const job = labelValue(labels, 'job') || labelValue(labels, 'service_name') || labelValue(labels, 'service.name');
+    // Series mostly come from the sender of the one before.
+    const { sender } = this.current;
+    if (sender.name === job && sender.source === source) return sender;
+    return this.senders.get(source)?.get(job) ?? this.sender(source, job);
   }
 
   /** A value of a label that wasn't seen before on this metric. */
@@ -184,6 +197,7 @@ export class Census {
       overall.values.add(hash);
     }
     if (action === 'folded') {
+      if (this.folded.size < MAX_FOLDED) this.folded.add(`${current.base}\u0000${label}`);
       onMetric.folded++;
       overall.folded++;
     } else {

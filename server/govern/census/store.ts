@@ -36,6 +36,7 @@ interface StoredCensus {
     readonly leaking: number;
     readonly refused: number;
   }[];
+  readonly folded: readonly string[];
   readonly minutes: readonly GrowthPoint[];
   readonly hours: readonly GrowthPoint[];
 }
@@ -93,6 +94,7 @@ export function writeCensus(census: Census): string {
         refused,
       })),
     ),
+    folded: [...census.folded],
     minutes: census.minutes,
     hours: census.hours,
   };
@@ -153,6 +155,7 @@ function restore(stored: StoredCensus, census: Census): void {
     sender.leaking += leaking;
     sender.refused += refused;
   }
+  for (const pair of stored.folded) census.folded.add(pair);
   census.minutes.push(...stored.minutes);
   census.hours.push(...stored.hours);
 }

@@ -1,10 +1,11 @@
 import type { Source } from '../decisions.ts';
 import type { BudgetState, Governor } from '../governor.ts';
+import type { LabelFate } from '../judge-series.ts';
 import type { Census, GrowthPoint, LabelCensus, MetricCensus, RuleCensus, SenderCensus } from './census.ts';
 import type { Hitter } from './heavy-hitters.ts';
 
 /** How far counts of distinct things may be off: one standard error, as a share. */
-export const SKETCH_ERRORS = { total: 0.0082, series: 0.023, values: 0.046 } as const;
+export const SKETCH_ERRORS = { total: 0.0082, series: 0.023, values: 0.033 } as const;
 
 /** A metric in a list. */
 export interface MetricRow {
@@ -76,13 +77,18 @@ export interface ViewOptions {
   /** A part of the names of metrics and labels, without regard to case. */
   readonly search: string;
   readonly growth: 'day' | 'month';
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number;
 }
 
 /** Points of a growth curve that are shown. */
 const MAX_POINTS = 240;
 
 /** The whole at a glance, from sketches alone: it costs the same whatever is stored. */
-export function cardinalityOverview(governor: Governor, { limit, search, growth }: ViewOptions): CardinalityOverview {
+export function cardinalityOverview(
+  governor: Governor,
+  { limit, search, growth, nowMs }: ViewOptions,
+): CardinalityOverview {
   const { census } = governor;
   const wanted = search.toLowerCase();
   const isWanted = (name: string): boolean => name.toLowerCase().includes(wanted);
@@ -93,7 +99,7 @@ export function cardinalityOverview(governor: Governor, { limit, search, growth 
     stored,
     leaking,
     refused,
-    metricCount: census.metrics.size,
+    metricCount: [...census.metrics.values()].filter(({ offered }) => offered.size > 0).length,
     errors: SKETCH_ERRORS,
     metrics: topOf(census.metrics.values(), metricRow, isWanted, limit, (row) => row.offered),
     labels: topOf(census.labels.values(), labelRow, isWanted, limit, (row) => row.values),
@@ -102,7 +108,7 @@ export function cardinalityOverview(governor: Governor, { limit, search, growth 
       .sort((a, b) => b.leaking + b.refused - a.leaking - a.refused || b.offered - a.offered)
       .slice(0, limit),
     budgets: governor.budgets().slice(0, limit),
-    growth: thinned(growth === 'day' ? census.minutes : census.hours, census),
+    growth: thinned(growth === 'day' ? census.minutes : census.hours, census, nowMs),
   };
 }
 
@@ -116,6 +122,8 @@ export interface MetricView extends MetricRow {
     readonly budget: number;
     readonly removed: number;
     readonly folded: number;
+    /** What its name alone comes to under the policy. */
+    readonly fate: LabelFate;
   }[];
 }
 
@@ -125,7 +133,8 @@ export function cardinalityOfMetric(governor: Governor, name: string): MetricVie
   if (!metric) return undefined;
   const labels = Array.from(metric.labels, ([label, { values, removed, folded }]) => {
     const { used, budget } = governor.budgetOf(name, label);
-    return { name: label, values: Math.max(values.size, used), kept: used, budget, removed, folded };
+    const fate = governor.fateOf(name, label);
+    return { name: label, values: Math.max(values.size, used), kept: used, budget, removed, folded, fate };
   });
   return { ...metricRow(metric), labels: labels.sort((a, b) => b.values - a.values) };
 }
@@ -207,12 +216,10 @@ function topOf<T extends { readonly name: string }, R>(
     .slice(0, limit);
 }
 
-/** The curve with as many points as can be seen, and with how it is now at its end. */
-function thinned(points: readonly GrowthPoint[], census: Census): GrowthPoint[] {
+/** The curve with as many points as can be seen, up to now. */
+function thinned(points: readonly GrowthPoint[], census: Census, nowMs: number): GrowthPoint[] {
   const step = Math.max(1, Math.ceil(points.length / MAX_POINTS));
   const kept = points.filter((_, i) => (points.length - 1 - i) % step === 0);
-  const last = points.at(-1);
-  if (!last) return kept;
   const { total, stored, leaking, refused } = census;
-  return [...kept.slice(0, -1), { ms: last.ms, offered: total.size, stored, leaking, refused }];
+  return [...kept, { ms: nowMs, offered: total.size, stored, leaking, refused }];
 }

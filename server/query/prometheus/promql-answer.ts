@@ -19,6 +19,8 @@ export interface PromqlQuery {
   readonly limit: number;
   /** When it was asked for, in milliseconds since the epoch, if the answer is to tell how it was made. */
   readonly statsSinceMs: number | undefined;
+  /** Pairs of a metric and a label whose values governance folded, as `metric\0label`; the pool adds them. */
+  readonly folded?: readonly string[];
 }
 
 /** Answers an expression with the body of Prometheus's `query` and `query_range`. */
@@ -32,10 +34,10 @@ export async function answerPromql(
   return encodePrometheus(limited(result, request.limit), signal);
 }
 
-function optionsOf({ startMs, endMs, stepMs, lookbackMs }: PromqlQuery, signal: AbortSignal) {
+function optionsOf({ startMs, endMs, stepMs, lookbackMs, folded }: PromqlQuery, signal: AbortSignal) {
   // The pool keeps the time: it knows how long the request waited, and it answers while this thread is busy.
   const limits = { timeoutMs: Number.POSITIVE_INFINITY };
-  return { startMs, endMs, stepMs, lookbackMs, limits, signal };
+  return { startMs, endMs, stepMs, lookbackMs, limits, signal, folded };
 }
 
 /** The first `limit` series of a result in the order of its answer, with Prometheus's warning where it had more. */

@@ -5,6 +5,7 @@ import { typeOf } from './check.ts';
 import { DEFAULT_EVALUATION_LIMITS, EvaluationContext, type EvaluationLimits } from './context.ts';
 import { executionError, parseError } from './errors.ts';
 import { Evaluator } from './evaluate.ts';
+import { foldedWarnings } from './folded.ts';
 import { parsePromql } from './parse.ts';
 import { type Fetch, planQuery, printPlan, type QueryTimes, type Steps } from './plan.ts';
 import type { Value } from './values.ts';
@@ -33,6 +34,8 @@ export interface QueryOptions {
    */
   readonly delayedNameRemoval?: boolean;
   readonly limits?: Partial<EvaluationLimits>;
+  /** Pairs of a metric and a label whose values governance folded, as `metric\0label`; what touches them is warned of. */
+  readonly folded?: readonly string[];
   /** Cancels the reading, and the evaluation where the signal can be aborted from another thread's memory. */
   readonly signal?: AbortSignal;
   /** Asked every few series while evaluating, which is synchronous: whether to stop. */
@@ -76,13 +79,14 @@ export async function queryPromql(query: string, options: QueryOptions, reader: 
   context.checkTime();
   const data = await Promise.all(plan.fetches.map((fetch) => reader.select(requestOf(fetch), signal)));
   context.checkTime();
+  const folded = foldedWarnings(plan.fetches, data, options.folded ?? []);
   const evaluator = new Evaluator(plan, data, context);
   const value = type === 'matrix' ? { kind: 'matrix' as const, series: evaluator.matrix() } : evaluator.run();
   return {
     kind: instant ? 'instant' : 'range',
     value,
     steps: plan.steps,
-    warnings: [...context.warnings].sort(),
+    warnings: [...context.warnings, ...folded].sort(),
     infos: [...context.infos].sort(),
   };
 }
