@@ -12,9 +12,9 @@ export function describeCheck(scraper: TargetScraper): string {
     return [
       `${where}: Ollama, ${models.length} models, ${loaded} of them loaded`,
       section('given of each model', [
-        ['inference_exporter_model_loaded', 'whether it is in memory'],
-        ['inference_exporter_model_memory_bytes', 'altogether and on GPUs'],
-        ['inference_exporter_model_context_tokens', 'what fits into its context'],
+        ['barograph_inference_exporter_model_loaded', 'whether it is in memory'],
+        ['barograph_inference_exporter_model_memory_bytes', 'altogether and on GPUs'],
+        ['barograph_inference_exporter_model_context_tokens', 'what fits into its context'],
       ]),
       'Ollama has no metrics of requests; put a gateway before it that measures them.\n',
     ].join('\n');

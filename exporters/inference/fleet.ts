@@ -52,7 +52,11 @@ export class Fleet {
   /** Replaces the targets. Those that stay keep what is known of them, unless their labels changed. */
   setTargets(targets: readonly Target[]): void {
     const wanted = new Map<string, Target>();
-    for (const target of targets) if (!wanted.has(target.key)) wanted.set(target.key, target);
+    const identities = new Set<string>();
+    for (const target of targets) {
+      if (wanted.has(target.key)) continue;
+      wanted.set(target.key, toldApart(target, identities));
+    }
     if (wanted.size > MAX_TARGETS) this.#events.refused(wanted.size);
     const kept = [...wanted].slice(0, MAX_TARGETS);
     for (const [key, scraper] of this.#scrapers) {
@@ -125,4 +129,15 @@ export class Fleet {
     this.#said.add(key);
     say();
   }
+}
+
+/** A target that is labelled like another gets its address into `replica`: a series must not be there twice. */
+function toldApart(target: Target, identities: Set<string>): Target {
+  const { replica = '' } = { ...target.fallback, ...target.labels };
+  const identity = JSON.stringify(Object.entries({ ...target.fallback, ...target.labels }).sort());
+  if (!identities.has(identity)) {
+    identities.add(identity);
+    return target;
+  }
+  return { ...target, labels: { ...target.labels, replica: `${replica}/${target.key.replace(/^https?:\/\//, '')}` } };
 }

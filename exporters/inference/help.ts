@@ -55,5 +55,5 @@ Giving
 Engines, and how their metrics are switched on
 ${engines}
   Ollama, port 11434, /api/ps
-      It has no metrics of requests; its models are told as inference_exporter_model_*.
+      It has no metrics of requests; its models are told as barograph_inference_exporter_model_*.
 `;

@@ -31,34 +31,40 @@ export function ownMetrics(fleet: Fleet, version: string): OwnMetric[] {
   });
   return [
     {
-      name: 'inference_exporter_info',
+      name: 'barograph_inference_exporter_info',
       type: 'gauge',
       help: 'The version of the exporter.',
       samples: [{ labels: [['version', version]], value: 1 }],
     },
-    perTarget('inference_exporter_target_up', 'Whether the last scrape of a target went well.', ({ state }) =>
-      state.kind === 'up' ? 1 : 0,
+    perTarget(
+      'barograph_inference_exporter_target_up',
+      'Whether the last scrape of a target went well.',
+      ({ state }) => (state.kind === 'up' ? 1 : 0),
     ),
     perTarget(
-      'inference_exporter_scrape_duration_seconds',
+      'barograph_inference_exporter_scrape_duration_seconds',
       'How long the last scrape of a target took.',
       (scraper) => scraper.durationMs / 1000,
     ),
-    perTarget('inference_exporter_scrape_samples', 'Samples that a target gave.', ({ series }) => series?.samples),
+    perTarget(
+      'barograph_inference_exporter_scrape_samples',
+      'Samples that a target gave.',
+      ({ series }) => series?.samples,
+    ),
     {
-      name: 'inference_exporter_scrapes_total',
+      name: 'barograph_inference_exporter_scrapes_total',
       type: 'counter',
       help: 'Scrapes of targets by how they ended.',
       samples: [...fleet.results].map(([result, value]) => ({ labels: [['result', result]], value })),
     },
     {
-      name: 'inference_exporter_unmapped_metrics',
+      name: 'barograph_inference_exporter_unmapped_metrics',
       type: 'gauge',
       help: 'Targets that give a metric which the exporter does not know.',
       samples: countNames(scrapers, ({ report }) => report?.unmapped ?? []),
     },
     {
-      name: 'inference_exporter_vanished_metrics',
+      name: 'barograph_inference_exporter_vanished_metrics',
       type: 'gauge',
       help: 'Targets that gave a metric before and give it no longer.',
       samples: countNames(scrapers, (scraper) => scraper.vanished().map(({ source }) => source)),
@@ -121,12 +127,12 @@ function ollamaMetrics(scrapers: readonly TargetScraper[]): OwnMetric[] {
   });
   return [
     gauge(
-      'inference_exporter_model_loaded',
+      'barograph_inference_exporter_model_loaded',
       'Whether a model that an Ollama server has is in memory.',
       models.map(({ model, labels }) => ({ labels, value: model.isLoaded ? 1 : 0 })),
     ),
     gauge(
-      'inference_exporter_model_memory_bytes',
+      'barograph_inference_exporter_model_memory_bytes',
       'Memory that a loaded model takes, altogether and on GPUs.',
       models.flatMap(({ model, labels }) => {
         const parts: (readonly [string, number | undefined])[] = [
@@ -139,7 +145,7 @@ function ollamaMetrics(scrapers: readonly TargetScraper[]): OwnMetric[] {
       }),
     ),
     gauge(
-      'inference_exporter_model_context_tokens',
+      'barograph_inference_exporter_model_context_tokens',
       'Tokens that fit into the context which a loaded model was given.',
       models.flatMap(({ model, labels }) =>
         model.contextTokens === undefined ? [] : [{ labels, value: model.contextTokens }],

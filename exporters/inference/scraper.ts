@@ -119,7 +119,11 @@ export class TargetScraper {
     const { report } = this;
     if (!report || this.#engine === undefined || this.#engine === 'ollama') return [];
     const { mappings } = ENGINE_TABLES[this.#engine];
-    const gone = [...this.#seenMappings].filter(([, { misses }]) => misses >= VANISHED_AFTER_SCRAPES);
+    // What another of its metrics gives as well isn't gone.
+    const given = new Set(report.mapped.map(({ mapping }) => measureOf(mapping)));
+    const gone = [...this.#seenMappings].filter(
+      ([index, { misses }]) => misses >= VANISHED_AFTER_SCRAPES && !given.has(measureOf(mappings[index])),
+    );
     return gone.map(([index, { source }]) => ({
       source,
       mapping: mappings[index],
@@ -298,6 +302,11 @@ export class TargetScraper {
       if (seen) seen.misses++;
     }
   }
+}
+
+/** What of the contract a mapping gives. */
+function measureOf({ target, metric }: Mapping): string {
+  return `${target} ${JSON.stringify(metric.labels)}`;
 }
 
 function* candidateUrls(target: Target): Generator<URL> {
