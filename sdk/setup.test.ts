@@ -1,8 +1,14 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { context, logs, metrics, trace } from '@opentelemetry/api';
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics';
 import { afterEach, expect, it } from 'vitest';
-import { inference, instrumentation } from './index.ts';
+import { Instrumentation, inference, instrumentation } from './index.ts';
 import { setUpTelemetry, type Telemetry } from './setup.ts';
 
 let server: http.Server | undefined;
@@ -31,6 +37,32 @@ async function startReceiver(status: number): Promise<{ url: string; exports: Re
 function ask(requests: number): void {
   for (let i = 0; i < requests; i++) inference({ model: 'm' }).end({ finishReasons: ['stop'] });
 }
+
+it.each([
+  ['own', 2],
+  ['api', 1],
+] as const)(
+  'finds an OpenTelemetry SDK that is set up after the first request, with histograms of kind %s',
+  async (keeps, latencies) => {
+    const early = new Instrumentation();
+    if (keeps === 'own') void early.metricProducer;
+    early.inference({ model: 'm' }).end({ finishReasons: ['stop'] });
+    const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+    const metricProducers = keeps === 'own' ? [early.metricProducer] : [];
+    const reader = new PeriodicExportingMetricReader({ exporter, metricProducers });
+    const provider = new MeterProvider({ readers: [reader] });
+    metrics.setGlobalMeterProvider(provider);
+    early.inference({ model: 'm' }).end({ finishReasons: ['stop'] });
+    await provider.forceFlush();
+    const told = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics));
+    const pointsOf = (name: string) => told.find(({ descriptor }) => descriptor.name === name)?.dataPoints ?? [];
+    // The SDK's own counts are whole; what OpenTelemetry should have kept before it was there is lost.
+    expect(pointsOf('inference_requests_total').map(({ value }) => value)).toEqual([2]);
+    const [latency] = pointsOf('inference_total_latency_seconds');
+    expect((latency.value as { count: number }).count).toBe(latencies);
+    await provider.shutdown();
+  },
+);
 
 it('sends each signal when it is flushed', async () => {
   const receiver = await startReceiver(200);
