@@ -142,6 +142,18 @@ function readLabels(text: string, from: number, labels: Map<string, string>, lin
   }
 }
 
+/**
+ * The upper bound of a histogram's bucket.
+ * @throws ExporterError `bad_exposition` where it has none.
+ */
+export function boundOf({ labels }: SeriesName, lineNumber: number): number {
+  const text = labels.get('le');
+  if (text === '+Inf') return Number.POSITIVE_INFINITY;
+  if (text === undefined || !/^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text))
+    throw badLine(lineNumber, 'a bucket without a bound', 'le="number" or le="+Inf"');
+  return Number(text);
+}
+
 /** What a `# TYPE` line declares; `undefined` for any other comment. */
 export function readTypeLine(
   bytes: Uint8Array,

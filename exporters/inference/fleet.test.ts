@@ -5,7 +5,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Fleet } from './fleet.ts';
 import { run } from './run.ts';
+import { FleetMetrics } from './serve.ts';
+import { makeTarget } from './target.ts';
 
 const TEXTS = path.join(import.meta.dirname, 'testdata');
 const read = (file: string) => fs.readFileSync(path.join(TEXTS, file));
@@ -122,6 +125,24 @@ describe('a target', () => {
     expect(err).toMatch(/bad_redirect/);
     expect(err + out).not.toMatch(/s3cret/);
     expect(seen).toEqual([]);
+  });
+
+  it('is asked once however many ask the exporter at the same time', async () => {
+    let asked = 0;
+    const address = await serve((request, response) => {
+      asked++;
+      metrics('sglang-0.5.txt')(request, response);
+    });
+    const quiet = { up: () => {}, down: () => {}, unmapped: () => {}, vanished: () => {}, refused: () => {} };
+    const fleet = new Fleet({ timeoutMs: 2000, maxBodyBytes: 1_000_000, insecureSkipVerify: false }, quiet);
+    fleet.setTargets([makeTarget(address, {}, 'test')]);
+    const shown = new FleetMetrics(fleet, 'auto', '1');
+    const texts = await Promise.all(Array.from({ length: 5 }, () => shown.render('text', 2000)));
+    texts.push(await shown.render('text', 2000));
+    fleet.close();
+    expect(asked).toBe(1);
+    for (const text of texts) expect(text).toMatch(/inference_requests_running\{/);
+    expect(texts.at(-1)).toMatch(/scrapes_total\{result="ok"\} 1$/m);
   });
 
   it('that is labelled like another is told apart, so that no series is there twice', async () => {

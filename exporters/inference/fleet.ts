@@ -79,8 +79,7 @@ export class Fleet {
     const waiting = this.scrapers[Symbol.iterator]();
     const worker = async (): Promise<void> => {
       for (const scraper of waiting) {
-        await scraper.refresh(minAgeMs, this.#stop.signal);
-        this.#note(scraper);
+        if (await scraper.refresh(minAgeMs, this.#stop.signal)) this.#note(scraper);
       }
     };
     const all = Promise.all(Array.from({ length: CONCURRENCY }, worker));

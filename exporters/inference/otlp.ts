@@ -1,12 +1,13 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { METRICS, type MetricName } from '../generated/conventions.ts';
+import type { HistogramSeries } from './contract-series.ts';
 import type { CountingPlace } from './count-at.ts';
 import { ExporterError } from './error.ts';
 import { shownUrl } from './http-get.ts';
 import type { Exposed } from './render.ts';
 import type { Label } from './series-text.ts';
-import type { HistogramSeries, TargetSeries } from './target-series.ts';
+import type { TargetSeries } from './target-series.ts';
 
 /** Data points of one request, at most; a receiver limits the size of a request. */
 const MAX_POINTS = 2000;

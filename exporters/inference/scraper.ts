@@ -102,16 +102,21 @@ export class TargetScraper {
   /**
    * Asks the target, unless it was asked less than `minAgeMs` ago or is being asked; settles when the answer was read.
    * Never throws: a failure is the target's state.
+   * @returns whether it was this call that asked.
    */
-  refresh(minAgeMs: number, signal?: AbortSignal): Promise<void> {
-    if (this.#running) return this.#running;
-    if (performance.now() - this.#startedMs < minAgeMs) return Promise.resolve();
+  async refresh(minAgeMs: number, signal?: AbortSignal): Promise<boolean> {
+    if (this.#running) {
+      await this.#running;
+      return false;
+    }
+    if (performance.now() - this.#startedMs < minAgeMs) return false;
     this.#startedMs = performance.now();
     this.#running = this.#scrape(signal).finally(() => {
       this.#durationMs = performance.now() - this.#startedMs;
       this.#running = undefined;
     });
-    return this.#running;
+    await this.#running;
+    return true;
   }
 
   /** Metrics that were there before and are gone for several scrapes. */

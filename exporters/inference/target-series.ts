@@ -1,37 +1,15 @@
 import { type GaugeAggregation, METRICS, type MetricName } from '../generated/conventions.ts';
+import { ContractSeries, type HistogramSeries, type ScalarSeries } from './contract-series.ts';
 import { type EngineTable, familyOf, type Mapping, type SampleRule } from './engine-table.ts';
 import { ExporterError } from './error.ts';
-import { badLine, readSeriesName, type SeriesName } from './exposition-line.ts';
+import { badLine, boundOf, readSeriesName, type SeriesName } from './exposition-line.ts';
+import { IncreaseRatio } from './increase-ratio.ts';
 import { type LineTaker, SeriesMemory } from './series-memory.ts';
-import { formatNumber, type Label, seriesText } from './series-text.ts';
+import type { Label } from './series-text.ts';
 import { identityOf, type SourceIdentity } from './source-labels.ts';
 
 /** Most series of the contract that one target may give. */
 export const MAX_SERIES = 50_000;
-/** The least time over which a ratio of two increases is taken, milliseconds. */
-const RATIO_WINDOW_MS = 60_000;
-const MAX_RATIO_SAMPLES = 64;
-
-/** A counter or gauge of the contract. */
-export interface ScalarSeries {
-  readonly kind: 'scalar';
-  readonly metric: MetricName;
-  readonly labels: readonly Label[];
-  /** The series as the text format writes it, with a blank behind it. */
-  readonly text: string;
-  readonly slot: number;
-}
-
-/** A histogram of the contract. */
-export interface HistogramSeries {
-  readonly kind: 'histogram';
-  readonly metric: MetricName;
-  readonly labels: readonly Label[];
-  /** By rising bound; the last bound is infinite. Values are cumulative. */
-  readonly buckets: { readonly bound: number; readonly text: string; readonly slot: number }[];
-  sum: { readonly text: string; readonly slot: number } | undefined;
-  count: { readonly text: string; readonly slot: number } | undefined;
-}
 
 /** What a scrape found, by names of families. */
 export interface FamilyReport {
@@ -51,7 +29,14 @@ interface Ratio {
   readonly slot: number;
   readonly numerator: number;
   readonly denominator: number;
-  history: { readonly timeMs: number; readonly numerator: number; readonly denominator: number }[];
+  readonly increases: IncreaseRatio;
+}
+
+interface NamedLabels {
+  /** The mapping and the source's labels that they were made from. */
+  readonly from: string;
+  readonly labels: readonly Label[];
+  readonly key: string;
 }
 
 /** The series of one target: reads its answers and holds the contract's numbers of the last one. */
@@ -107,9 +92,9 @@ export class TargetSeries implements LineTaker {
   #held = new Map<number, { value: number; added: number }>();
   #added = new Map<number, number>();
 
-  #scalars = new Map<MetricName, ScalarSeries[]>();
-  #histograms = new Map<MetricName, Map<string, HistogramSeries>>();
+  #series = new ContractSeries();
   #ratios = new Map<string, Ratio>();
+  #lastLabels: NamedLabels | undefined;
 
   constructor(table: EngineTable, identity: SourceIdentity) {
     this.#table = table;
@@ -238,14 +223,13 @@ export class TargetSeries implements LineTaker {
     this.#slotIds = new Map();
     this.#slotMode = [];
     this.#held = new Map();
-    this.#scalars = new Map();
-    this.#histograms = new Map();
+    this.#series = new ContractSeries();
     this.#ratios = new Map();
   }
 
   /** The series of a metric that the last answer gave; empty after an error. */
   *scalars(metric: MetricName): Generator<ScalarSeries> {
-    for (const series of this.#scalars.get(metric) ?? []) {
+    for (const series of this.#series.scalars(metric)) {
       if (this.#slotScrape[series.slot] === this.#scrape) yield series;
     }
   }
@@ -255,7 +239,7 @@ export class TargetSeries implements LineTaker {
    * one of the series that were joined, a missing sum or count) is left out, because its quantiles would be wrong.
    */
   *histograms(metric: MetricName): Generator<HistogramSeries> {
-    for (const series of this.#histograms.get(metric)?.values() ?? []) {
+    for (const series of this.#series.histograms(metric)) {
       // What isn't there any more is a bound of an older list, from before the engine was upgraded.
       const buckets = series.buckets.filter(({ slot }) => this.#slotScrape[slot] === this.#scrape);
       const current = buckets.length === series.buckets.length ? series : { ...series, buckets };
@@ -320,16 +304,14 @@ export class TargetSeries implements LineTaker {
   }
 
   #cell(rule: SampleRule, series: SeriesName, lineNumber: number): number | undefined {
-    const { metric, index } = rule.mapping;
+    const { metric } = rule.mapping;
     const bound = rule.role === 'bucket' ? converted(boundOf(series, lineNumber), metric.factor) : undefined;
     const slot = this.#slot(rule, series, bound);
-    const { copies } = this.#table.spec;
-    const own = [...series.labels].filter(([name]) => !copies.includes(name)).sort();
-    const key = `${index} ${rule.rank} ${rule.role} ${series.name} ${JSON.stringify(own)}`;
-    const known = this.#cellIds.get(key);
+    const key = this.#copyKey(rule, series);
+    const known = key === undefined ? undefined : this.#cellIds.get(key);
     if (known !== undefined) return known;
     const id = this.#cellSlot.length;
-    this.#cellIds.set(key, id);
+    if (key !== undefined) this.#cellIds.set(key, id);
     // Counts of observations have no unit that could be converted.
     const isCount = rule.role === 'bucket' || rule.role === 'count' || metric.part === 'count';
     this.#cellSlot.push(slot);
@@ -342,10 +324,28 @@ export class TargetSeries implements LineTaker {
     return id;
   }
 
+  /** What the copies of a line by ranks have in common; `undefined` where the engine has no such copies. */
+  #copyKey({ mapping, rank, role }: SampleRule, { name, labels }: SeriesName): string | undefined {
+    const { copies } = this.#table.spec;
+    if (copies.length === 0) return undefined;
+    const own = [...labels].filter(([label]) => !copies.includes(label)).sort();
+    return `${mapping.index} ${rank} ${role} ${name} ${JSON.stringify(own)}`;
+  }
+
+  /** The labels of a series, which are the same for all buckets of a histogram that follow one another. */
+  #labelsOf(mapping: Mapping, source: ReadonlyMap<string, string>): NamedLabels {
+    let from = String(mapping.index);
+    for (const [name, value] of source) if (name !== 'le') from += `\0${name}\0${value}`;
+    if (from !== this.#lastLabels?.from) {
+      const labels = identityOf(this.#identity, this.#table.spec, mapping.metric, source);
+      this.#lastLabels = { from, labels, key: JSON.stringify(labels) };
+    }
+    return this.#lastLabels;
+  }
+
   #slot(rule: SampleRule, series: SeriesName, bound: number | undefined): number {
-    const { metric, target } = rule.mapping;
-    const labels = identityOf(this.#identity, this.#table.spec, metric, series.labels);
-    const labelKey = JSON.stringify(labels);
+    const { target } = rule.mapping;
+    const { labels, key: labelKey } = this.#labelsOf(rule.mapping, series.labels);
     if (rule.role === 'numerator' || rule.role === 'denominator') {
       const hidden = this.#newSlot(`${target} ${rule.mapping.index} ${rule.role} ${labelKey}`, 'sum');
       this.#addRatio(
@@ -361,8 +361,8 @@ export class TargetSeries implements LineTaker {
     const known = this.#slotIds.get(key);
     if (known !== undefined) return known;
     const slot = this.#newSlot(key, spec.type === 'gauge' ? modeOf(spec.aggregation) : 'sum');
-    if (rule.role === 'value') this.#addScalar(target, labels, slot);
-    else this.#addPart(target, labels, labelKey, rule.role, bound, slot);
+    if (rule.role === 'value') this.#series.addScalar(target, labels, slot);
+    else this.#series.addPart(target, labels, labelKey, rule.role, bound, slot);
     return slot;
   }
 
@@ -389,40 +389,6 @@ export class TargetSeries implements LineTaker {
     return slot;
   }
 
-  #addScalar(metric: MetricName, labels: readonly Label[], slot: number): void {
-    const list = this.#scalars.get(metric) ?? [];
-    list.push({ kind: 'scalar', metric, labels, text: seriesText(metric, labels), slot });
-    this.#scalars.set(metric, list);
-  }
-
-  #addPart(
-    metric: MetricName,
-    labels: readonly Label[],
-    labelKey: string,
-    role: 'bucket' | 'sum' | 'count',
-    bound: number | undefined,
-    slot: number,
-  ): void {
-    const byLabels = this.#histograms.get(metric) ?? new Map<string, HistogramSeries>();
-    this.#histograms.set(metric, byLabels);
-    const histogram: HistogramSeries = byLabels.get(labelKey) ?? {
-      kind: 'histogram',
-      metric,
-      labels,
-      buckets: [],
-      sum: undefined,
-      count: undefined,
-    };
-    byLabels.set(labelKey, histogram);
-    if (role !== 'bucket' || bound === undefined) {
-      histogram[role === 'sum' ? 'sum' : 'count'] = { text: seriesText(`${metric}_${role}`, labels), slot };
-      return;
-    }
-    const text = seriesText(`${metric}_bucket`, [...labels, ['le', formatNumber(bound)]]);
-    const at = histogram.buckets.findIndex((bucket) => bucket.bound > bound);
-    histogram.buckets.splice(at < 0 ? histogram.buckets.length : at, 0, { bound, text, slot });
-  }
-
   #addRatio(
     mapping: Mapping,
     labels: readonly Label[],
@@ -436,8 +402,8 @@ export class TargetSeries implements LineTaker {
       return;
     }
     const slot = this.#newSlot(`${mapping.target} ratio ${mapping.index} ${labelKey}`, 'last');
-    this.#ratios.set(key, { slot, numerator: -1, denominator: -1, history: [], ...part });
-    this.#addScalar(mapping.target, labels, slot);
+    this.#ratios.set(key, { slot, numerator: -1, denominator: -1, increases: new IncreaseRatio(), ...part });
+    this.#series.addScalar(mapping.target, labels, slot);
   }
 
   /** Decides which cells count: of the names of one measure only one, and what is read only beside other metrics. */
@@ -518,28 +484,14 @@ export class TargetSeries implements LineTaker {
     for (const ratio of this.#ratios.values()) {
       const isThere = (slot: number) => slot >= 0 && this.#slotScrape[slot] === this.#scrape;
       if (!isThere(ratio.numerator) || !isThere(ratio.denominator)) {
-        ratio.history = [];
+        ratio.increases.clear();
         continue;
       }
-      const now = {
-        timeMs: this.#timeMs,
-        numerator: this.#slotValue[ratio.numerator],
-        denominator: this.#slotValue[ratio.denominator],
-      };
-      const last = ratio.history.at(-1);
-      if (last && (now.numerator < last.numerator || now.denominator < last.denominator)) ratio.history = [];
-      ratio.history.push(now);
-      // The oldest one that is kept is the youngest that is a whole window away.
-      while (
-        ratio.history.length > 2 &&
-        (now.timeMs - ratio.history[1].timeMs >= RATIO_WINDOW_MS || ratio.history.length > MAX_RATIO_SAMPLES)
-      )
-        ratio.history.shift();
-      const queries = now.denominator - ratio.history[0].denominator;
-      // Without a query there is no share; 0 would say that nothing was found.
-      if (queries <= 0) continue;
+      const numerator = this.#slotValue[ratio.numerator];
+      const value = ratio.increases.take(this.#timeMs, numerator, this.#slotValue[ratio.denominator]);
+      if (value === undefined) continue;
       this.#slotScrape[ratio.slot] = this.#scrape;
-      this.#slotValue[ratio.slot] = (now.numerator - ratio.history[0].numerator) / queries;
+      this.#slotValue[ratio.slot] = value;
     }
   }
 
@@ -570,14 +522,6 @@ function accepts({ metric }: Mapping, { labels }: SeriesName): boolean {
     if (!values.includes(labels.get(label) ?? '')) return false;
   }
   return true;
-}
-
-function boundOf({ labels }: SeriesName, lineNumber: number): number {
-  const text = labels.get('le');
-  if (text === '+Inf') return Number.POSITIVE_INFINITY;
-  if (text === undefined || !/^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text))
-    throw badLine(lineNumber, 'a bucket without a bound', 'le="number" or le="+Inf"');
-  return Number(text);
 }
 
 // A bound that is converted (100 ms to 0.1 s) must not carry the error of a multiplication into its label.
