@@ -1,5 +1,5 @@
 // What governing costs: `node bench/govern.ts`. Prints nanoseconds an operation; the lowest of five rounds.
-import { Aggregator, createGovernor } from '../server/govern/index.ts';
+import { Aggregator, cardinalityOverview, createGovernor } from '../server/govern/index.ts';
 import type { Labels, LogEntry, Span } from '../server/model/index.ts';
 
 function measure(name: string, operations: number, run: () => void): void {
@@ -118,6 +118,7 @@ function benchJudges(): void {
       governor.judgeSeries(leaky, 'counter', 'remote_write');
     }
   });
+  benchCensus();
   const span = benchSpan();
   measure('governSpan: 12 attributes, one event, nothing to remove', 20_000, () => {
     for (let i = 0; i < 20_000; i++) governor.governSpan(span, 'otlp');
@@ -138,6 +139,37 @@ function benchJudges(): void {
   const records = benchRecords();
   measure("governLog: a gateway's OTLP record, 5 of 9 attributes raised", 20_000, () => {
     for (let i = 0; i < 20_000; i++) governor.governLog(records[i % records.length], 'otlp');
+  });
+}
+
+/** What counting adds to judging a leaking series, and what a look at a million offered series takes. */
+function benchCensus(): void {
+  const { census } = createGovernor();
+  const series = Array.from({ length: 50_000 }, (_, i): Labels => {
+    const id = i.toString(16).padStart(12, '0');
+    return ['__name__', 'app_requests_total', 'job', 'shop', 'region', `eu-${i % 4}`, 'request_id', id];
+  });
+  measure('census: a series from which one label is removed', series.length, () => {
+    for (const labels of series) {
+      census.begin(labels, 'app_requests_total', 'remote_write');
+      census.note('request_id', 'removed', 'request_id', labels[7]);
+    }
+  });
+  const governor = createGovernor();
+  for (let i = 0; i < 1_000_000; i++) {
+    const labels = ['__name__', `app_${i % 3000}_total`, 'job', `job-${i % 100}`, 'request_id', `r-${i}`];
+    governor.judgeSeries(labels, 'counter', 'remote_write');
+  }
+  measure('cardinalityOverview: 1,000,000 offered series of 3,000 metrics', 1, () => {
+    cardinalityOverview(governor, { limit: 200, search: '', growth: 'day', nowMs: 0 });
+  });
+  let next = 0;
+  measure('cardinalityOverview: the same, each metric changed', 1, () => {
+    for (let i = 0; i < 3000; i++) {
+      const labels = ['__name__', `app_${i}_total`, 'job', 'job-1', 'request_id', `n-${next++}`];
+      governor.judgeSeries(labels, 'counter', 'remote_write');
+    }
+    cardinalityOverview(governor, { limit: 200, search: '', growth: 'day', nowMs: 0 });
   });
 }
 

@@ -9,11 +9,12 @@ import { SpanCleaner } from './clean-span.ts';
 import { ContentFields } from './content-fields.ts';
 import { type Decision, DecisionLog, type Source } from './decisions.ts';
 import { createPolicy, type PolicyChanges } from './default-policy.ts';
-import { FLEET_PREFIX, type LabelFate, SeriesJudge, type SeriesVerdict } from './judge-series.ts';
+import { type LabelFate, SeriesJudge, type SeriesVerdict } from './judge-series.ts';
 import { type KnownStreams, StreamJudge } from './judge-stream.ts';
 import { NameJudge } from './names.ts';
 import type { Policy } from './policy.ts';
 import type { AggregationRule } from './rule.ts';
+import { FLEET_PREFIX } from './rule.ts';
 import { type KnownSeries, SeriesLedger } from './series-ledger.ts';
 
 /** How full a budget is. */

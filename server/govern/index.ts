@@ -36,7 +36,7 @@ export { type GovernConfig, parseGovern } from './config.ts';
 export type { Action, Decision, Signal, Source } from './decisions.ts';
 export { createPolicy, type PolicyChanges } from './default-policy.ts';
 export { type BudgetState, createGovernor, type Governor, type GovernorOptions } from './governor.ts';
-export { FLEET_PREFIX, type FleetTarget, type LabelFate, type SeriesVerdict } from './judge-series.ts';
+export type { FleetTarget, LabelFate, SeriesVerdict } from './judge-series.ts';
 export type { KnownStreams } from './judge-stream.ts';
 export type { GovernLimits, LabelClass, LabelPolicy, MetricPolicy, Policy, ProfilePolicy } from './policy.ts';
 export { describePolicy } from './policy-changes.ts';
@@ -49,5 +49,5 @@ export {
   type RelabelRule,
   relabel,
 } from './relabel.ts';
-export { type AggregationRule, baseName } from './rule.ts';
+export { type AggregationRule, baseName, FLEET_PREFIX } from './rule.ts';
 export type { KnownSeries } from './series-ledger.ts';

@@ -8,7 +8,7 @@ import type { NameJudge, NameVerdict } from './names.ts';
 import type { LabelPolicy, MetricPolicy, Policy } from './policy.ts';
 import { type MetricProfile, Profiles } from './profiles.ts';
 import { compileRelabel, type RelabelRule, relabel } from './relabel.ts';
-import { type AggregationRule, aggregationRule, baseName } from './rule.ts';
+import { type AggregationRule, aggregationRule, baseName, FLEET_PREFIX } from './rule.ts';
 import type { SeriesLedger } from './series-ledger.ts';
 import { isUnfitName, sniffValue } from './sniff.ts';
 
@@ -40,9 +40,6 @@ export type LabelFate =
   | { readonly kind: 'kept'; readonly values: readonly string[] | undefined }
   | { readonly kind: 'renamed'; readonly to: readonly string[] }
   | { readonly kind: 'removed'; readonly rule: string };
-
-/** The beginning of the names on the fleet level, which only this program writes. */
-export const FLEET_PREFIX = 'fleet:';
 
 /** What is known while one series is judged. */
 interface Case {

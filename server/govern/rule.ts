@@ -1,5 +1,8 @@
 import type { MetricType } from '../model/index.ts';
 
+/** The beginning of the names on the fleet level, which only this program writes. */
+export const FLEET_PREFIX = 'fleet:';
+
 /** How series are joined: counters and histograms by increases, gauges by the other four. */
 export type AggregationRule = 'counter' | 'sum' | 'max' | 'avg' | 'last';
 

@@ -1,11 +1,12 @@
 import { type Labels, labelValue, METRIC_NAME } from '../../model/index.ts';
 import type { Action, Source } from '../decisions.ts';
+import { FLEET_PREFIX } from '../rule.ts';
 import { sniffValue } from '../sniff.ts';
 import { HeavyHitters } from './heavy-hitters.ts';
 import { hashOfText, hashTexts, Sketch } from './sketch.ts';
 
 /** Registers of sketches as powers of two: one of everything, of a metric, of a metric's label, of a rule. */
-const [P_TOTAL, P_METRIC, P_LABEL, P_RULE] = [14, 11, 10, 11] as const;
+const [P_TOTAL, P_METRIC, P_LABEL, P_RULE] = [14, 12, 10, 11] as const;
 const MAX_METRICS = 4096;
 const MAX_LABELS = 512;
 /** Pairs of a metric and a label. */
@@ -238,7 +239,9 @@ export class Census {
   metric(name: string): MetricCensus {
     const known = this.metrics.get(name);
     if (known) return known;
-    const isOwn = this.metrics.size < MAX_METRICS && (name === OTHERS || this.isPlainName(name));
+    // Names of the fleet level are refused, so whatever follows its prefix was never looked at.
+    const isReserved = name.startsWith(FLEET_PREFIX);
+    const isOwn = this.metrics.size < MAX_METRICS && (name === OTHERS || (!isReserved && this.isPlainName(name)));
     if (!isOwn && name !== OTHERS) return this.metric(OTHERS);
     const offered = new Sketch(P_METRIC);
     const made = { name, offered, labels: new Map(), stored: 0, hourly: [], refused: 0, aggregated: 0 };

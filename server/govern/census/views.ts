@@ -5,7 +5,7 @@ import type { Census, GrowthPoint, LabelCensus, MetricCensus, RuleCensus, Sender
 import type { Hitter } from './heavy-hitters.ts';
 
 /** How far counts of distinct things may be off: one standard error, as a share. */
-export const SKETCH_ERRORS = { total: 0.0082, series: 0.023, values: 0.033 } as const;
+export const SKETCH_ERRORS = { total: 0.0082, series: 0.016, values: 0.033 } as const;
 
 /** A metric in a list. */
 export interface MetricRow {
@@ -101,7 +101,13 @@ export function cardinalityOverview(
     refused,
     metricCount: [...census.metrics.values()].filter(({ offered }) => offered.size > 0).length,
     errors: SKETCH_ERRORS,
-    metrics: topOf(census.metrics.values(), metricRow, isWanted, limit, (row) => row.offered),
+    metrics: topOf(
+      census.metrics.values(),
+      (metric) => metricRow(metric, total.size),
+      isWanted,
+      limit,
+      (row) => row.offered,
+    ),
     labels: topOf(census.labels.values(), labelRow, isWanted, limit, (row) => row.values),
     rules: rulesOf(census, limit),
     senders: sendersOf(census)
@@ -136,7 +142,7 @@ export function cardinalityOfMetric(governor: Governor, name: string): MetricVie
     const fate = governor.fateOf(name, label);
     return { name: label, values: Math.max(values.size, used), kept: used, budget, removed, folded, fate };
   });
-  return { ...metricRow(metric), labels: labels.sort((a, b) => b.values - a.values) };
+  return { ...metricRow(metric, governor.census.total.size), labels: labels.sort((a, b) => b.values - a.values) };
 }
 
 /** One label over all metrics. */
@@ -170,9 +176,11 @@ export function cardinalityOfLabel({ census }: Governor, name: string, limit: nu
   };
 }
 
-function metricRow({ name, offered, stored, aggregated, refused, hourly }: MetricCensus): MetricRow {
-  // What is stored was offered, but before this process the sketch may have begun later than the store.
-  return { name, offered: Math.max(offered.size, stored), stored, leaking: aggregated, refused, hourly };
+/** @param total of all metrics, of which an estimate of one can't be more */
+function metricRow({ name, offered, stored, aggregated, refused, hourly }: MetricCensus, total: number): MetricRow {
+  // What is stored was offered, but the sketch may have begun later than the store.
+  const series = Math.max(Math.min(offered.size, total), stored);
+  return { name, offered: series, stored, leaking: aggregated, refused, hourly };
 }
 
 function labelRow({ name, values, removed, folded, stored }: LabelCensus): LabelRow {
@@ -180,7 +188,15 @@ function labelRow({ name, values, removed, folded, stored }: LabelCensus): Label
 }
 
 function ruleRow({ rule, action, label, count, series, metrics, senders }: RuleCensus): RuleRow {
-  return { rule, action, label, count, series: series.size, metrics: metrics.top(5), senders: senders.top(5) };
+  return {
+    rule,
+    action,
+    label,
+    count,
+    series: Math.min(series.size, count),
+    metrics: metrics.top(5),
+    senders: senders.top(5),
+  };
 }
 
 function rulesOf(census: Census, limit: number): RuleRow[] {
@@ -193,12 +209,12 @@ function rulesOf(census: Census, limit: number): RuleRow[] {
 
 function sendersOf(census: Census): SenderRow[] {
   return [...census.senders.values()].flatMap((byName) =>
-    Array.from(byName.values(), senderRow).filter(({ offered }) => offered > 0),
+    Array.from(byName.values(), (sender) => senderRow(sender, census.total.size)).filter(({ offered }) => offered > 0),
   );
 }
 
-function senderRow({ source, name, offered, leaking, refused }: SenderCensus): SenderRow {
-  return { source, name, offered: offered.size, leaking, refused };
+function senderRow({ source, name, offered, leaking, refused }: SenderCensus, total: number): SenderRow {
+  return { source, name, offered: Math.min(offered.size, total), leaking, refused };
 }
 
 function topOf<T extends { readonly name: string }, R>(
