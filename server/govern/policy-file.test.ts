@@ -1,3 +1,5 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { readYaml } from '../config/index.ts';
@@ -53,6 +55,15 @@ describe('a policy that is wrong', () => {
 });
 
 describe('a policy', () => {
+  it('as the reference shows it is accepted, and the reference lists every key', () => {
+    const file = path.join(import.meta.dirname, '..', '..', 'docs', 'reference', 'policy.md');
+    const page = fs.readFileSync(file, 'utf8');
+    const [, example] = /```yaml\n([\s\S]*?)```/.exec(page) ?? [];
+    expect(() => read(example)).not.toThrow();
+    const { limits, ...rest } = describePolicy(createPolicy());
+    for (const key of [...Object.keys(rest), ...Object.keys(limits as object)]) expect(page).toContain(`\`${key}\``);
+  });
+
   it('that is printed reads back to the same one', () => {
     const text = `
 labels:
