@@ -21,6 +21,9 @@ export class Recorder {
   readonly samples: RecordedSample[] = [];
   readonly exemplars: { readonly series: string; readonly exemplar: Exemplar }[] = [];
   readonly ingest: ScrapeIngest;
+  readonly governor = createGovernor();
+  /** Series that went on elsewhere under another policy. */
+  handovers = 0;
   commits = 0;
   /** Thrown by the next commit. */
   commitError: Error | undefined;
@@ -32,7 +35,7 @@ export class Recorder {
       this.samples.push({ series: this.#names[id], ms, value, startMs, commit: this.commits });
     };
     const door = {
-      governor: createGovernor(),
+      governor: this.governor,
       store: {
         series: { resolve: (labels: Labels) => this.#resolve(labels) },
         writer: {
@@ -62,6 +65,7 @@ export class Recorder {
       typeOf: () => 'unknown',
       fleetSlot: () => -1,
       takeMetadata: () => {},
+      handOver: () => this.handovers++,
     };
     this.ingest = new ScrapeIngest(door as unknown as Door);
   }

@@ -195,6 +195,24 @@ describe('a scrape', () => {
   });
 });
 
+it('judges every series anew under another policy, and hands over what goes elsewhere', async () => {
+  handler = text('a{shard="1"} 1\na{shard="2"} 2\nb 3\n');
+  start();
+  await scrapes(2);
+  recorder.governor.use({
+    profiles: [{ match: ['a'], drop: ['shard'] }],
+    relabelConfigs: [{ source_labels: ['__name__'], regex: 'b', action: 'drop' }],
+  });
+  const before = ups().length;
+  await scrapes(before + 3);
+  expect(recorder.handovers).toBe(3);
+  expect(recorder.values(series('a')).slice(-2)).toEqual([1, 2]);
+  const count = recorder.values(series('b')).length;
+  await scrapes(before + 5);
+  expect(recorder.values(series('b')).length).toBe(count);
+  expect(recorder.handovers).toBe(3);
+});
+
 function exposeHistogram(histogram: NativeHistogram): { body: Buffer; contentType: string } {
   const format = negotiateExposition(scrapeAcceptHeader(['PrometheusProto']));
   const family: ExposedFamily = {
