@@ -103,7 +103,7 @@ describe.skipIf(!PANE_IS_BUILT)('the cardinality page', () => {
     await page.keyboard.press('Enter');
     const drawer = page.getByRole('complementary', { name: 'The metric leak_total' });
     await drawer.locator('.list-row').first().waitFor();
-    expect(await drawer.innerText()).toContain('removed by request_id');
+    expect(await drawer.textContent()).toContain('removed by request_id');
     expect(page.url()).toContain('metric=leak_total');
     await page.keyboard.press('Escape');
     await drawer.waitFor({ state: 'detached' });
@@ -118,7 +118,7 @@ describe.skipIf(!PANE_IS_BUILT)('the cardinality page', () => {
     await open('&label=region&theme=dark');
     const drawer = page.getByRole('complementary', { name: 'The label region' });
     await drawer.locator('[data-list="label-values"] .list-row').first().waitFor();
-    expect(await drawer.innerText()).toContain('zone-1');
+    expect(await drawer.textContent()).toContain('zone-1');
     await drawer.getByRole('button', { name: 'cart_items' }).click();
     await page.getByRole('complementary', { name: 'The metric cart_items' }).waitFor();
     expect(await page.evaluate<string>('document.documentElement.dataset.theme')).toBe('dark');
