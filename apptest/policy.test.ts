@@ -58,6 +58,26 @@ async function writeOtlp(atSeconds: number, samples: readonly (readonly [Record<
   return answer.status;
 }
 
+/** The same of native histograms, by how much they counted. */
+async function writeHistograms(atSeconds: number, samples: readonly (readonly [Record<string, string>, number])[]) {
+  const dataPoints = samples.map(([record, count]) => ({
+    timeUnixNano: `${START_MS + atSeconds * SECOND}000000`,
+    count: String(count),
+    sum: count,
+    scale: 0,
+    positive: { offset: 0, bucketCounts: [String(count)] },
+    attributes: Object.entries(record).map(([key, stringValue]) => ({ key, value: { stringValue } })),
+  }));
+  const exponentialHistogram = { dataPoints, aggregationTemporality: 2 };
+  const metrics = [{ name: 'otlp.waits', exponentialHistogram }];
+  const answer = await fetch(`${program.url}/v1/metrics`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ resourceMetrics: [{ scopeMetrics: [{ metrics }] }] }),
+  });
+  return answer.status;
+}
+
 async function query(expr: string, atSeconds: number): Promise<Record<string, number>> {
   const answer = await ask(program, '/api/v1/query', { query: expr, time: String(START_MS / 1000 + atSeconds) });
   const out: Record<string, number> = {};
@@ -97,12 +117,15 @@ describe('a policy that is read again', () => {
     for (const at of [0, 15, 30]) {
       expect(await write(at, both('app_jobs_total', at, at))).toBe(204);
       expect(await writeOtlp(at, both('otlp_jobs', at, at))).toBe(200);
+      expect(await writeHistograms(at, both('otlp_waits', at, at))).toBe(200);
     }
     await change('labels: {team: {class: allowed}}\nprofiles: [{match: ["app_*", "otlp_*"], drop: [shard]}]\n', 'ok');
     for (const at of [45, 60]) {
       expect(await write(at, both('app_jobs_total', at, at))).toBe(204);
       expect(await writeOtlp(at, both('otlp_jobs', at, at))).toBe(200);
+      expect(await writeHistograms(at, both('otlp_waits', at, at))).toBe(200);
     }
+    expect(await query('histogram_count(otlp_waits)', 60)).toEqual({ '{"team":"a"}': 60 });
     for (const name of ['app_jobs_total', 'otlp_jobs_total']) {
       // What was stored as it is ended with its last sample, so a sum at one time has nothing twice.
       expect(await query(`count(${name}) by (shard)`, 60), name).toEqual({ '{}': 1 });

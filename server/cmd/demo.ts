@@ -121,7 +121,7 @@ ${incidents.join('\n')}
 
   Click a point for the logs and traces of that moment, drag to zoom, press ? for the keys.
   Ask:  curl -s '${url}/api/v1/query?query=sum(rate(inference_tokens_total[5m]))'
-  What governance removed:  curl -s ${url}/metrics | grep barograph_govern
+  What governance removed:  ${url}/?view=cardinality
 
 The fleet goes on live, and the same incidents come again. Ctrl-C stops the demo.
 `;

@@ -2,7 +2,7 @@ import type { Aggregator } from '../govern/index.ts';
 import { setStale } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
 import { CLEAN_KEY } from './series-routes.ts';
-import type { WrittenSeries } from './written-series.ts';
+import type { LastHistogram, WrittenSeries } from './written-series.ts';
 
 /** Where a raw series goes under one policy. */
 export interface SeriesWay {
@@ -55,41 +55,51 @@ export class Handover {
   /** Called once for each raw series, before its first sample under the new policy. */
   go(from: SeriesWay, to: SeriesWay): void {
     if (from.id === to.id && from.output === to.output && from.fleetOutput === to.fleetOutput) return;
-    const { aggregator, written } = this;
+    const histogram = from.id >= 0 ? this.written.lastHistogram(from.id) : undefined;
     const isMoved = from.id >= 0 ? from.id !== to.id : from.output !== to.output;
-    const last = isMoved ? this.leave(from) : undefined;
-    if (last && to.output >= 0) this.enter(to.output, to, last);
-    // A series that is stored as it is feeds the fleet level from its own slot, which knows what it counted.
-    const fleetLast =
-      from.fleetOutput >= 0 && from.fleetOutput !== to.fleetOutput
-        ? aggregator.endInput(from.fleetOutput, from.hi, from.lo)
-        : from.id >= 0
-          ? (last ?? this.lastOf(from.id))
-          : undefined;
-    if (!fleetLast) return;
-    if (to.fleetSlot >= 0)
-      aggregator.restoreSlotLast(to.fleetSlot, fleetLast.value, fleetLast.timestampMs, fleetLast.startMs);
-    if (to.fleetOutput < 0 || to.fleetOutput === from.fleetOutput) return;
-    this.enter(to.fleetOutput, to, fleetLast);
-    const histogram = from.id >= 0 ? written.lastHistogram(from.id) : undefined;
+    const last = isMoved ? this.leave(from, histogram) : undefined;
+    if (isMoved && to.output >= 0) this.enter(to.output, to, last, histogram);
+    const fleetLast = this.leaveFleet(from, to) ?? last;
+    if (to.fleetSlot >= 0 && fleetLast) {
+      const { value, timestampMs, startMs } = fleetLast;
+      this.aggregator.restoreSlotLast(to.fleetSlot, value, timestampMs, startMs);
+    }
+    if (to.fleetOutput >= 0 && to.fleetOutput !== from.fleetOutput) {
+      this.enter(to.fleetOutput, to, fleetLast, histogram);
+    }
+  }
+
+  /** Lets an output know what the series had counted. */
+  private enter(
+    output: number,
+    { hi, lo }: SeriesWay,
+    last: Last | undefined,
+    histogram: LastHistogram | undefined,
+  ): void {
+    const { aggregator } = this;
+    if (last) aggregator.restoreInput(output, hi, lo, last.value, last.startMs, last.timestampMs);
     if (!histogram) return;
-    const slot = aggregator.inputByHash(to.fleetOutput, to.hi, to.lo);
+    const slot = aggregator.inputByHash(output, hi, lo);
     aggregator.restoreSlotHistogram(slot, histogram.histogram, histogram.timestampMs);
   }
 
-  private enter(output: number, { hi, lo }: SeriesWay, last: Last): void {
-    this.aggregator.restoreInput(output, hi, lo, last.value, last.startMs, last.timestampMs);
-  }
-
   /** Ends what the series was, and says its last value. */
-  private leave(from: SeriesWay): Last | undefined {
+  private leave(from: SeriesWay, histogram: LastHistogram | undefined): Last | undefined {
     const { aggregator, written } = this;
     if (from.id < 0) return from.output < 0 ? undefined : aggregator.endInput(from.output, from.hi, from.lo);
     const output = written.output(from.id);
     if (output >= 0) return aggregator.endInput(output, CLEAN_KEY, CLEAN_KEY);
     const last = this.lastOf(from.id);
-    if (last) this.store.writer.buffer.pushSampleBits(from.id, last.timestampMs + 1, STALE[0], STALE[1]);
+    const lastMs = Math.max(last?.timestampMs ?? 0, histogram?.timestampMs ?? 0);
+    if (lastMs > 0) this.store.writer.buffer.pushSampleBits(from.id, lastMs + 1, STALE[0], STALE[1]);
     return last;
+  }
+
+  /** What the fleet level had counted of the series, where it counts on under another key; there it ends. */
+  private leaveFleet(from: SeriesWay, to: SeriesWay): Last | undefined {
+    if (from.id >= 0) return this.lastOf(from.id);
+    if (from.fleetOutput < 0 || from.fleetOutput === to.fleetOutput) return undefined;
+    return this.aggregator.endInput(from.fleetOutput, from.hi, from.lo);
   }
 
   private lastOf(id: number): Last | undefined {
