@@ -63,4 +63,17 @@ port.on('message', (message: ToWorker) => {
     )
     .finally(() => running.delete(id));
 });
+/**
+ * Asks a small question of its own, so that the label index is in memory and the engine's code compiled before somebody
+ * waits for the first answer. Its answer is thrown away, and so is an error: the first real query would say the same.
+ */
+function warmUp(): void {
+  const endMs = Date.now();
+  const query = 'sum by (job) (rate({__name__="up", job=~".+"}[5m])) > 0';
+  const range = { startMs: endMs - 60_000, endMs, stepMs: 15_000 };
+  const request = { kind: 'promql', query, ...range, lookbackMs: undefined, timeoutMs: undefined, limit: 0 } as const;
+  begin({ ...request, statsSinceMs: undefined }, new AbortController().signal).catch(() => {});
+}
+
 post({ kind: 'ready' });
+warmUp();
