@@ -199,7 +199,7 @@ const EXPLAINED: readonly { readonly query: RegExp; readonly only?: RegExp; read
   },
   {
     query:
-      /(count_values|%|changes).*(ln|log|exp|sin|atan|deg|\^|avg|rate|quantile|std)|(ln|log|exp|sin|atan|deg|\^).*%/,
+      /(count_values|%|changes).*(ln|log|exp|sin|atan|deg|\^|avg|rate|quantile|std|linear|deriv)|(ln|log|exp|sin|atan|deg|\^).*%/,
     why: 'the result shows the last digit of a value, which depends on the mathematics library and the order of sums',
   },
   {
@@ -221,9 +221,9 @@ const EXPLAINED: readonly { readonly query: RegExp; readonly only?: RegExp; read
     why: 'Prometheus 3.5 takes what it read out of compared histograms for histograms, and sort leaves those out',
   },
   {
-    query: /histogram_(count|sum|avg)\(.*[!=]=/,
+    query: /histogram_(count|sum|avg)\((.*[!=]=|nhc [-+] nhc)/,
     only: /only in|undefined|ours null/,
-    why: 'Prometheus 3.5 reads only counts and sums under histogram_count, also where whole histograms are compared',
+    why: 'Prometheus 3.5 reads only counts and sums under histogram_count, also where whole histograms are compared or added',
   },
   {
     query: /changes\(+(nh|mix)/,
@@ -244,7 +244,7 @@ const EXPLAINED: readonly { readonly query: RegExp; readonly only?: RegExp; read
     why: 'Prometheus 3.5 ranks NaN below every number in mad_over_time; later versions give NaN',
   },
   {
-    query: /resets\(.*-\(*nh/,
+    query: /(resets|rate|increase)\(.*-\(*nh/,
     why: 'a negated histogram is no counter, and its resets mean nothing',
   },
   {

@@ -133,6 +133,8 @@ function lineColumn(
   return (windows, out, scope) => {
     const { samples } = windows;
     if (samples.histograms || averageLength(windows) < SLIDING_FROM) return direct(windows, out, scope);
+    // Means that are moved along know no infinity, and sums do.
+    if (samples.values.some((value) => value === Infinity || value === -Infinity)) return direct(windows, out, scope);
     const { timestamps } = samples;
     const xs = new Float64Array(timestamps.length);
     for (let i = 0; i < xs.length; i++) xs[i] = (timestamps[i] - timestamps[0]) / 1000;
