@@ -96,6 +96,11 @@ export class Aggregator {
     return output;
   }
 
+  /** The number of the series that an output writes to. */
+  seriesOf(output: number): number {
+    return this.outputs.seriesIds[output];
+  }
+
   /** The output that writes to a series, or −1. A kept series with one must be fed to it instead of being written. */
   outputOf(seriesId: number): number {
     return this.indexBySeries.get(seriesId) ?? -1;

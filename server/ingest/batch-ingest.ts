@@ -108,19 +108,26 @@ export class BatchIngest {
   private takeExemplars(batch: WriteRequestBatch, bytes: Buffer, source: Source, outcome: BatchOutcome): void {
     const { governor, store } = this.door;
     for (const { series, exemplar } of batch.exemplars) {
-      let id = -1;
-      const route = this.routes.find(bytes, batch.labelStart[series], batch.labelEnd[series]);
-      if (route >= 0) id = this.routes.series[route];
-      else {
-        const verdict = this.judge(batch, series, source);
-        if (verdict.kind === 'keep' || verdict.kind === 'aggregate') id = store.series.resolve(verdict.labels);
-      }
+      const id = this.seriesOf(batch, bytes, series, source);
       // A series that was refused was counted with its samples.
       if (id < 0) continue;
       const labels = governor.governExemplar(exemplar.labels, source);
       store.writer.buffer.pushExemplar(id, { ...exemplar, labels });
       outcome.exemplars++;
     }
+  }
+
+  /** The stored series that a raw one is, or joins; −1 where it is refused. */
+  private seriesOf(batch: WriteRequestBatch, bytes: Buffer, series: number, source: Source): number {
+    const { door, routes, leaky } = this;
+    const route = routes.find(bytes, batch.labelStart[series], batch.labelEnd[series]);
+    if (route >= 0) return routes.series[route];
+    const place = leaky.find(routes.hashHigh, routes.hashLow);
+    if (place >= 0) return door.aggregator.seriesOf(leaky.output(place));
+    // Remote write 2.0 sends exemplars as series of their own, which no sample has led here yet.
+    const verdict = this.judge(batch, series, source);
+    if (verdict.kind !== 'keep' && verdict.kind !== 'aggregate') return -1;
+    return door.store.series.resolve(verdict.labels);
   }
 
   /**

@@ -161,14 +161,11 @@ export class PointIngest {
 
   /** Exemplars of a joined series belong to the series that it became. */
   private takeExemplars(points: MetricPoints, routes: readonly PointRoute[]): void {
-    const { governor, store } = this.door;
+    const { aggregator, governor, store } = this.door;
     for (const { series, exemplar } of points.exemplars) {
       const route = routes[series];
       if (route.kind === 'refused' || route.kind === 'dropped') continue;
-      const { labels: raw, type } = points.series[series];
-      const verdict = route.kind === 'clean' ? undefined : governor.judgeSeries(raw, type, 'otlp');
-      if (verdict?.kind === 'refuse' || verdict?.kind === 'drop') continue;
-      const id = route.kind === 'clean' ? route.id : store.series.resolve((verdict as { labels: Labels }).labels);
+      const id = route.kind === 'clean' ? route.id : aggregator.seriesOf(route.output);
       const labels = governor.governExemplar(exemplar.labels, 'otlp');
       store.writer.buffer.pushExemplar(id, { ...exemplar, labels });
     }
