@@ -58,20 +58,37 @@ export function createSegmentMemory(sequence: number, slots: number): SegmentMem
   };
 }
 
+/** A segment's memory as typed arrays, the same in every thread. */
+abstract class SegmentArrays {
+  protected readonly used: Int32Array;
+  /** The earliest and the latest time, milliseconds; they move apart while it is written. */
+  readonly range: Float64Array;
+  protected readonly runSeries: Uint32Array;
+  protected readonly runStart: Uint32Array;
+  protected readonly runCount: Int32Array;
+  protected readonly runBase: Float64Array;
+  protected readonly runMax: Uint32Array;
+  protected readonly offsets: Uint32Array;
+  protected readonly valueWords: Uint32Array;
+
+  constructor(memory: SegmentMemory) {
+    this.used = new Int32Array(memory.used);
+    this.range = new Float64Array(memory.range);
+    this.runSeries = new Uint32Array(memory.runSeries);
+    this.runStart = new Uint32Array(memory.runStart);
+    this.runCount = new Int32Array(memory.runCount);
+    this.runBase = new Float64Array(memory.runBase);
+    this.runMax = new Uint32Array(memory.runMax);
+    this.offsets = new Uint32Array(memory.offsets);
+    this.valueWords = new Uint32Array(memory.values);
+  }
+}
+
 /**
  * The one writer of a segment. Samples are placed first, which no reader sees, and published once they are durable.
  */
-export class SegmentWriter {
+export class SegmentWriter extends SegmentArrays {
   readonly memory: SegmentMemory;
-  private readonly used: Int32Array;
-  private readonly range: Float64Array;
-  private readonly runSeries: Uint32Array;
-  private readonly runStart: Uint32Array;
-  private readonly runCount: Int32Array;
-  private readonly runBase: Float64Array;
-  private readonly runMax: Uint32Array;
-  private readonly offsets: Uint32Array;
-  private readonly valueWords: Uint32Array;
   /** By series: its open run plus one, 0 where it has none here; and the size class of that run. */
   private openRun = new Uint32Array(4096);
   private openClass = new Uint8Array(4096);
@@ -86,16 +103,8 @@ export class SegmentWriter {
   private max = Number.NEGATIVE_INFINITY;
 
   constructor(memory: SegmentMemory) {
+    super(memory);
     this.memory = memory;
-    this.used = new Int32Array(memory.used);
-    this.range = new Float64Array(memory.range);
-    this.runSeries = new Uint32Array(memory.runSeries);
-    this.runStart = new Uint32Array(memory.runStart);
-    this.runCount = new Int32Array(memory.runCount);
-    this.runBase = new Float64Array(memory.runBase);
-    this.runMax = new Uint32Array(memory.runMax);
-    this.offsets = new Uint32Array(memory.offsets);
-    this.valueWords = new Uint32Array(memory.values);
   }
 
   /** Whether nothing was ever placed. */
@@ -194,18 +203,8 @@ export class SegmentWriter {
 }
 
 /** Reads a segment from any thread. What it finds is what was written when `refresh` was called, or later. */
-export class SegmentReader {
+export class SegmentReader extends SegmentArrays {
   readonly sequence: number;
-  private readonly used: Int32Array;
-  /** The earliest and the latest time, milliseconds; they move apart while it is written. */
-  readonly range: Float64Array;
-  private readonly runSeries: Uint32Array;
-  private readonly runStart: Uint32Array;
-  private readonly runCount: Int32Array;
-  private readonly runBase: Float64Array;
-  private readonly runMax: Uint32Array;
-  private readonly offsets: Uint32Array;
-  private readonly valueWords: Uint32Array;
   /** By series: its first and last run plus one; by run: the next one of its series plus one. */
   private firstRun = new Uint32Array(4096);
   private lastRun = new Uint32Array(4096);
@@ -213,16 +212,8 @@ export class SegmentReader {
   private known = 0;
 
   constructor(memory: SegmentMemory) {
+    super(memory);
     this.sequence = memory.sequence;
-    this.used = new Int32Array(memory.used);
-    this.range = new Float64Array(memory.range);
-    this.runSeries = new Uint32Array(memory.runSeries);
-    this.runStart = new Uint32Array(memory.runStart);
-    this.runCount = new Int32Array(memory.runCount);
-    this.runBase = new Float64Array(memory.runBase);
-    this.runMax = new Uint32Array(memory.runMax);
-    this.offsets = new Uint32Array(memory.offsets);
-    this.valueWords = new Uint32Array(memory.values);
   }
 
   /** Takes note of the runs that were opened since the last call. */
