@@ -217,7 +217,26 @@ function logDeclarations({ logs }: Conventions): Declaration[] {
   ];
 }
 
-function engineDeclarations({ engines }: Conventions): Declaration[] {
+/** Gauges of engines that become one of the contract's gauges as they are, by the engine's name. */
+function engineGauges({ engines, metrics }: Conventions): Declaration {
+  const gauges: Record<string, string> = {};
+  for (const engine of Object.values(expandEngines(engines.engines))) {
+    for (const { source, target, ratio_of } of engine.metrics) {
+      if (ratio_of === undefined && metrics.metrics[target]?.type === 'gauge') gauges[source] = target;
+    }
+  }
+  const doc = "Gauges of model servers and the contract's gauges that they are.";
+  return {
+    name: 'ENGINE_GAUGES',
+    doc,
+    type: 'Readonly<Record<string, MetricName>>',
+    needs: ['MetricName'],
+    value: gauges,
+  };
+}
+
+function engineDeclarations(conventions: Conventions): Declaration[] {
+  const { engines } = conventions;
   const specs = mapValues(expandEngines(engines.engines), ({ labels, like: _, metrics, ...engine }) => ({
     ...engine,
     labelSources: labels,
@@ -229,6 +248,7 @@ function engineDeclarations({ engines }: Conventions): Declaration[] {
     })),
   }));
   return [
+    engineGauges(conventions),
     union('Engine', 'A model server whose metrics are known.', Object.keys(engines.engines)),
     record(
       'ENGINE_METRICS',

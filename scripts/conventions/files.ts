@@ -38,7 +38,7 @@ const WORKSPACES: Readonly<Record<string, readonly string[]>> = {
     'SPAN_STAGES',
     ...LOGS,
     'LOG_CLASS_RULES',
-    ...ENGINES,
+    'ENGINE_GAUGES',
   ],
   'sdk/generated/conventions.ts': [
     ...LABELS,

@@ -2,7 +2,7 @@ import {
   ALLOWED_LABELS,
   CONTENT_ATTRIBUTES,
   CONTENT_EVENTS,
-  ENGINE_METRICS,
+  ENGINE_GAUGES,
   FLEET_LABELS,
   GENAI_ATTRIBUTES,
   INFRASTRUCTURE_LABELS,
@@ -10,7 +10,6 @@ import {
   type LabelSpec,
   LOG_CLASS_RULES,
   METRICS,
-  type MetricName,
   NEVER_LABELS,
   STREAM_LABELS,
   STRUCTURAL_LABELS,
@@ -130,11 +129,9 @@ function metricPolicies(): Record<string, MetricPolicy> {
 /** An engine's gauge is joined as the contract's gauge that it becomes. */
 function engineGaugeRules(): Record<string, AggregationRule> {
   const rules: Record<string, AggregationRule> = {};
-  for (const engine of Object.values(ENGINE_METRICS)) {
-    for (const { source, target, ratioOf } of engine.metrics) {
-      const { type, aggregation } = METRICS[target as MetricName];
-      if (type === 'gauge' && ratioOf === undefined && aggregation) rules[source] = aggregation;
-    }
+  for (const [source, target] of Object.entries(ENGINE_GAUGES)) {
+    const { aggregation } = METRICS[target];
+    if (aggregation) rules[source] = aggregation;
   }
   return rules;
 }
