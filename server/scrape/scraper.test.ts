@@ -95,15 +95,6 @@ describe('a scrape', () => {
     expect(last('scrape_samples_scraped')).toBe(2);
   });
 
-  it('is planned evenly, at the target’s place in the interval', async () => {
-    start();
-    await scrapes(4);
-    const times = recorder.samples.filter(({ series: name }) => name === series('up')).map(({ ms }) => ms % 100);
-    const place = times[0];
-    // Late scrapes have their own time; most are on time.
-    expect(times.filter((ms) => ms === place).length).toBeGreaterThanOrEqual(2);
-  });
-
   it('says who asks, for what and for how long, on a connection that is kept', async () => {
     start({ params: { 'match[]': ['a', 'b'] }, metrics_path: '/m' });
     await scrapes(3);

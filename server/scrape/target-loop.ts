@@ -17,6 +17,7 @@ import { type FailureReason, failure, type ScrapeFailure } from './failure.ts';
 import { hideSecrets } from './hide-secrets.ts';
 import type { HttpAnswer, HttpClient } from './http-client.ts';
 import { reportLabels } from './sample-labels.ts';
+import { planScrape, scrapeTime } from './schedule.ts';
 import { type BatchTaker, type TakenScrape, TargetMemory } from './take-batch.ts';
 import { offsetOf, type Target } from './target.ts';
 import type { Turns } from './turns.ts';
@@ -67,8 +68,6 @@ export interface TargetStatus {
   readonly lastDurationMs: number;
 }
 
-/** A scrape may be this late and still count for the time for which it was planned: times that are even compress well. */
-const MAX_LATENESS_MS = 2;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Scrapes one target at its interval until it is stopped. */
@@ -146,15 +145,10 @@ export class TargetLoop {
   /** Plans the first scrape after the one that was planned for `lastMs`. */
   #plan(lastMs: number): void {
     if (this.#stop.signal.aborted) return;
-    const { intervalMs } = this.target;
-    const nowMs = Date.now();
-    // Where the clock was set back, what was planned is far ahead and says nothing.
-    const fromMs = lastMs > nowMs + intervalMs ? nowMs : Math.max(nowMs, lastMs);
-    const nextMs = (Math.floor((fromMs - this.#offsetMs) / intervalMs) + 1) * intervalMs + this.#offsetMs;
-    if (Number.isFinite(lastMs) && fromMs > lastMs) {
-      this.#parts.stats.skipped += Math.max(0, Math.round((nextMs - lastMs) / intervalMs) - 1);
-    }
-    this.#wait(nextMs);
+    const schedule = { intervalMs: this.target.intervalMs, offsetMs: this.#offsetMs };
+    const { atMs, skipped } = planScrape(schedule, lastMs, Date.now());
+    this.#parts.stats.skipped += skipped;
+    this.#wait(atMs);
   }
 
   #wait(untilMs: number): void {
@@ -174,9 +168,7 @@ export class TargetLoop {
   async #scrape(plannedMs: number): Promise<void> {
     const { turns, ingest } = this.#parts;
     const startedMs = performance.now();
-    const nowMs = Date.now();
-    const tolerance = Math.min(MAX_LATENESS_MS, this.target.intervalMs / 100);
-    const ms = Math.abs(nowMs - plannedMs) <= tolerance ? plannedMs : nowMs;
+    const ms = scrapeTime(plannedMs, Date.now(), this.target.intervalMs);
     try {
       const answer = this.#forced ?? (await this.#ask());
       if (this.#stop.signal.aborted) {
