@@ -8,12 +8,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import {
-  BasicTracerProvider,
-  type IdGenerator,
-  type ReadableSpan,
-  type SpanProcessor,
-} from '@opentelemetry/sdk-trace-base';
+import { type IdGenerator, type ReadableSpan, type SpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import type { Deployment } from './fleet.ts';
 import { contractLabels, gatewayResource, tokenBucketOf } from './gateway-attributes.ts';
 import { toHrTime } from './hr-time.ts';
@@ -83,7 +78,7 @@ export class GatewaySpans {
 
   constructor(deployment: Deployment, random: Random) {
     this.#ids = new ReplayedIds(random);
-    const provider = new BasicTracerProvider({
+    const provider = new TracerProvider({
       resource: resourceFromAttributes(gatewayResource(deployment)),
       idGenerator: this.#ids,
       spanProcessors: [this.#collector],

@@ -10,7 +10,7 @@ import {
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { InMemoryLogRecordExporter, LoggerProvider, SimpleLogRecordProcessor } from '@opentelemetry/sdk-logs';
 import { AggregationType, MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
-import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { describe, expect, test } from 'vitest';
 import { labelsToRecord, printLabels } from '../model/index.ts';
 import { toLogEntries } from './otlp-log-entries.ts';
@@ -79,7 +79,7 @@ describe("OpenTelemetry's SDK", () => {
 
   test('spans arrive with their parent, status, events and links', async () => {
     const exporter = new InMemorySpanExporter();
-    const provider = new BasicTracerProvider({ resource, spanProcessors: [new SimpleSpanProcessor(exporter)] });
+    const provider = new TracerProvider({ resource, spanProcessors: [new SimpleSpanProcessor({ exporter })] });
     const tracer = provider.getTracer('test', '1.0');
     const parent = tracer.startSpan('gateway', { kind: 1 });
     const context = trace.setSpan(ROOT_CONTEXT, parent);
