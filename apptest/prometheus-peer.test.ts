@@ -46,7 +46,7 @@ beforeAll(async () => {
   if (folder === undefined) return;
   theirs = await startPrometheus(folder, () => 'global: {scrape_interval: 1m}\n', [
     '--web.enable-remote-write-receiver',
-    '--enable-feature=exemplar-storage,promql-delayed-name-removal',
+    '--enable-feature=exemplar-storage,promql-delayed-name-removal,promql-per-step-stats',
   ]);
   directory = temporaryDirectory();
   ours = await startProgram(directory);
@@ -158,6 +158,10 @@ const INSTANT: readonly (readonly [Params, MayDiffer?])[] = [
   [[query('http_requests_total'), ['time', '2015-07-01T20:10:51']]],
   [[query('sum by (code) (rate(http_requests_total[5m]))'), at, ['stats', 'all']]],
   [[query('sum(queue_length)'), at, ['stats', 'all']]],
+  [[query('sum(queue_length)'), at, ['stats', 'some']]],
+  [[query('max_over_time(rate(http_requests_total[2m])[3m:20s])'), at, ['stats', 'all']]],
+  [[query('queue_length[3m:20s]'), at, ['stats', 'all']]],
+  [[query('absent(nothing) or vector(time())'), at, ['stats', 'all']]],
   [[query('http_requests_total[1m]'), at]],
   [[query('http_requests_total[1m]'), at, ['limit', '2']]],
   [[query('sort(http_requests_total)'), at, ['limit', '2']]],
@@ -203,6 +207,9 @@ const RANGE: readonly (readonly [Params, MayDiffer?])[] = [
   [[query('sum(http_requests_total)'), ...range, ['stats', 'all']]],
   [[query('max_over_time(queue_length[2m])'), ...range, ['stats', 'all']]],
   [[query('sum(http_requests_total @ end())'), ...range, ['stats', 'all']]],
+  [[query('max_over_time(rate(http_requests_total[2m])[3m:20s]) > 0 or queue_length'), ...range, ['stats', 'all']]],
+  [[query('avg_over_time(max_over_time(queue_length[1m:10s])[2m:30s] @ end())'), ...range, ['stats', 'all']]],
+  [[query('sum(queue_length) + time()'), ...range, ['stats', 'all']]],
   [[query('histogram_quantile(0.9, sum by (le) (rate(latency_seconds_bucket[2m])))'), ...range]],
   [[query('up[5m]'), ...range], 'error'],
 ];

@@ -125,7 +125,7 @@ function features() {
       time_range_labels: true,
       time_range_series: true,
     },
-    promql: { ...yes(MODIFIERS), per_step_stats: false, type_and_unit_labels: false },
+    promql: { ...yes(MODIFIERS), per_step_stats: true, type_and_unit_labels: false },
     promql_functions: yes([...SIGNATURES.keys(), ...EXPERIMENTAL_FUNCTIONS]),
     promql_operators: yes([...OPERATORS, ...AGGREGATIONS, ...EXPERIMENTAL_AGGREGATIONS]),
     tsdb: { exemplar_storage: true, native_histograms: true },

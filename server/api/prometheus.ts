@@ -112,9 +112,10 @@ function promql(p: Params, startMs: number, endMs: number, stepMs: number, limit
   }
   const lookbackMs = lookback(p);
   const query = expression(p);
-  const hasStats = (p.get('stats') ?? '') !== '';
-  const statsSinceMs = hasStats ? performance.timeOrigin + performance.now() : undefined;
-  return { kind: 'promql', query, startMs, endMs, stepMs, lookbackMs, timeoutMs, limit, statsSinceMs };
+  const stats = p.get('stats') ?? '';
+  const hasStepStats = stats === 'all';
+  const statsSinceMs = stats !== '' ? performance.timeOrigin + performance.now() : undefined;
+  return { kind: 'promql', query, startMs, endMs, stepMs, lookbackMs, timeoutMs, limit, statsSinceMs, hasStepStats };
 }
 
 /** Milliseconds; `undefined` for the default, which 0 and negative ones mean as well. */

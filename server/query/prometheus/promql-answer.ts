@@ -1,8 +1,8 @@
 import { compareLabels, type SeriesSamples } from '../../model/index.ts';
 import type { MetricReader } from '../../store/index.ts';
-import { encodePrometheus, type PromResult, queryPromql } from '../promql/index.ts';
+import { encodePrometheus, type PromResult, type QueryOptions, queryPromql } from '../promql/index.ts';
 import { TRUNCATED } from './label-answers.ts';
-import { countQueryable } from './query-samples.ts';
+import { countQueryable, countSubquery, type SubquerySamples } from './query-samples.ts';
 
 /** A request for the value of an expression. Times are milliseconds. */
 export interface PromqlQuery {
@@ -19,6 +19,8 @@ export interface PromqlQuery {
   readonly limit: number;
   /** When it was asked for, in milliseconds since the epoch, if the answer is to tell how it was made. */
   readonly statsSinceMs: number | undefined;
+  /** Whether it is to tell the samples of each step too. Default false. */
+  readonly hasStepStats?: boolean;
   /** Pairs of a metric and a label whose values governance folded, as `metric\0label`; the pool adds them. */
   readonly folded?: readonly string[];
 }
@@ -67,13 +69,17 @@ async function answerWithStats(
 ): Promise<Uint8Array> {
   const startedMs = now();
   const watched = watchSelects(reader);
-  const result = await queryPromql(request.query, optionsOf(request, signal), watched.reader);
+  const subqueries: SubquerySamples = new Map();
+  const onSubquery: QueryOptions['onSubquery'] = (node, found) => countSubquery(node, found, subqueries);
+  const result = await queryPromql(request.query, { ...optionsOf(request, signal), onSubquery }, watched.reader);
   const evaluationMs = now() - startedMs;
   const cut = limited(result, request.limit);
   const body = encodePrometheus({ ...cut, warnings: [], infos: [] }, signal);
+  const counts = countQueryable(request, watched.data, subqueries);
   const samples = {
-    totalQueryableSamples: countQueryable(request, watched.data),
-    peakSamples: watched.data.reduce((sum, series) => sum + series.reduce((n, s) => n + s.timestamps.length, 0), 0),
+    ...(request.hasStepStats ? { totalQueryableSamplesPerStep: stepStats(counts, request) } : {}),
+    totalQueryableSamples: counts.reduce((sum, count) => sum + count, 0),
+    peakSamples: result.peakSamples,
   };
   const timings = {
     evalTotalTime: evaluationMs / 1000,
@@ -85,6 +91,11 @@ async function answerWithStats(
     execTotalTime: (now() - startedMs) / 1000,
   };
   return insertStats(body, { timings, samples }, cut);
+}
+
+/** Pairs of a step's time in seconds and its samples. */
+function stepStats(counts: Float64Array, { startMs, stepMs }: PromqlQuery): (readonly [number, number])[] {
+  return Array.from(counts, (count, step) => [(startMs + step * stepMs) / 1000, count] as const);
 }
 
 /** A reader that remembers what was selected, in the order of the calls, and how long that took. */

@@ -5,6 +5,7 @@ import {
   type PlanNode,
   parsePromql,
   planQuery,
+  type RangeSeries,
   windowEnd,
 } from '../promql/index.ts';
 
@@ -17,13 +18,22 @@ interface Times {
   readonly lookbackMs: number | undefined;
 }
 
+/** Samples of each step that the series of one subquery hold, by the number of its plan node. */
+export type SubquerySamples = Map<number, Float64Array>;
+
 /**
- * Prometheus's `totalQueryableSamples`: the samples that each selector looks at, added up over the steps, whether or not
- * they are the same ones. A native histogram counts by the memory that it takes, in sixteenths of its bytes as Prometheus
- * does. Of a subquery the samples that its own steps look at count, where Prometheus counts its results.
+ * Prometheus's `totalQueryableSamplesPerStep`: the samples that each selector looks at in each step, whether or not they
+ * are the same ones; of a subquery its results count, and not what they are made of. A native histogram counts by the
+ * memory that it takes, in sixteenths of its bytes as Prometheus does. The sum is its `totalQueryableSamples`.
  * @param data what was selected for each fetch of the query's plan
+ * @param subqueries what `countSubquery` counted
+ * @returns one number a step
  */
-export function countQueryable(times: Times, data: readonly (readonly SeriesSamples[])[]): number {
+export function countQueryable(
+  times: Times,
+  data: readonly (readonly SeriesSamples[])[],
+  subqueries: SubquerySamples,
+): Float64Array {
   const { query, startMs, stepMs } = times;
   const plan = planQuery(query, parsePromql(query), {
     startMs,
@@ -32,54 +42,68 @@ export function countQueryable(times: Times, data: readonly (readonly SeriesSamp
     lookbackMs: times.lookbackMs ?? DEFAULT_LOOKBACK_MS,
     subqueryStepMs: DEFAULT_SUBQUERY_STEP_MS,
   });
-  const known = new Map<PlanNode, number>();
-  const count = (node: PlanNode): number => {
-    let total = known.get(node);
-    if (total !== undefined) return total;
-    total = node.fetch === undefined ? 0 : countSelector(node, data[node.fetch] ?? []);
-    for (const input of node.inputs) total += count(input);
-    // What is evaluated once stands for every step.
-    if (node.kind === 'once') total *= node.steps.count;
-    known.set(node, total);
-    return total;
+  const known = new Map<PlanNode, Float64Array>();
+  const count = (node: PlanNode): Float64Array => {
+    let counts = known.get(node);
+    if (counts) return counts;
+    if (node.kind === 'once') {
+      // What is evaluated once stands for every step.
+      counts = new Float64Array(node.steps.count).fill(count(node.inputs[0])[0] ?? 0);
+    } else if (node.expr.kind === 'subquery') {
+      counts = subqueries.get(node.id) ?? new Float64Array(node.steps.count);
+    } else {
+      counts = new Float64Array(node.steps.count);
+      if (node.fetch !== undefined) countSelector(node, data[node.fetch] ?? [], counts);
+      for (const input of node.inputs) {
+        const inner = count(input);
+        for (let step = 0; step < counts.length; step++) counts[step] += inner[step];
+      }
+    }
+    known.set(node, counts);
+    return counts;
   };
   return count(plan.root);
 }
 
-function countSelector(node: PlanNode, data: readonly SeriesSamples[]): number {
-  let total = 0;
-  for (const series of data)
-    total += node.expr.kind === 'matrix' ? countRanges(node, series) : countInstants(node, series);
-  return total;
+/** Counts the results of a subquery that each step of the expression around it looks at. */
+export function countSubquery(node: PlanNode, found: readonly RangeSeries[], into: SubquerySamples): void {
+  const counts = new Float64Array(node.steps.count);
+  for (const { samples } of found) countRanges(node, samples, counts);
+  into.set(node.id, counts);
+}
+
+function countSelector(node: PlanNode, data: readonly SeriesSamples[], counts: Float64Array): void {
+  for (const series of data) {
+    if (node.expr.kind === 'matrix') countRanges(node, series, counts);
+    else countInstants(node, series, counts);
+  }
 }
 
 /** Samples in `(end − range, end]` of every step; two pointers that only go forward. */
-function countRanges({ steps, window }: PlanNode, series: SeriesSamples): number {
-  if (!window) return 0;
+function countRanges({ steps, window }: PlanNode, series: SeriesSamples, counts: Float64Array): void {
+  if (!window) return;
   const { timestamps } = series;
   const before = weightsBefore(series);
-  let [from, to, total] = [0, 0, 0];
+  let [from, to] = [0, 0];
   for (let step = 0; step < steps.count; step++) {
     const end = windowEnd(window, steps.startMs + step * steps.stepMs);
     while (to < timestamps.length && timestamps[to] <= end) to++;
     while (from < to && timestamps[from] <= end - window.rangeMs) from++;
-    total += before[to] - before[from];
+    counts[step] += before[to] - before[from];
   }
-  return total;
 }
 
 /** Steps whose last sample within the lookback isn't a staleness marker. */
-function countInstants({ steps, window }: PlanNode, series: SeriesSamples): number {
-  if (!window) return 0;
+function countInstants({ steps, window }: PlanNode, series: SeriesSamples, counts: Float64Array): void {
+  if (!window) return;
   const { timestamps } = series;
   const before = weightsBefore(series);
-  let [to, total] = [0, 0];
+  let to = 0;
   for (let step = 0; step < steps.count; step++) {
     const end = windowEnd(window, steps.startMs + step * steps.stepMs);
     while (to < timestamps.length && timestamps[to] <= end) to++;
-    if (to > 0 && timestamps[to - 1] > end - window.rangeMs) total += before[to] - before[to - 1];
+    if (to > 0 && timestamps[to - 1] > end - window.rangeMs) counts[step] += before[to] - before[to - 1];
   }
-  return total;
 }
 
 /** What the samples before each place weigh together; staleness markers weigh nothing. */

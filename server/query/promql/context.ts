@@ -30,6 +30,7 @@ export class EvaluationContext {
   private readonly isCancelled: () => boolean;
   private readonly told = new Map<Position, Set<string>>();
   private samples = 0;
+  private peak = 0;
   private work = 0;
   /** Where else the expression under evaluation stands in the text, as distances from its first place. */
   private shifts: readonly number[] = [0];
@@ -53,6 +54,7 @@ export class EvaluationContext {
    */
   charge(samples: number): void {
     this.samples += samples;
+    if (this.samples > this.peak) this.peak = this.samples;
     if (this.samples > this.limits.maxSamples) {
       throw new BarographError({
         code: 'query_limit',
@@ -64,6 +66,11 @@ export class EvaluationContext {
       });
     }
     this.tick(samples);
+  }
+
+  /** The most samples that were held at one time so far. */
+  get peakSamples(): number {
+    return this.peak;
   }
 
   /** Says that samples counted by `charge` are no longer held. */

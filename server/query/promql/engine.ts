@@ -7,7 +7,8 @@ import { executionError, parseError } from './errors.ts';
 import { Evaluator } from './evaluate.ts';
 import { foldedWarnings } from './folded.ts';
 import { parsePromql } from './parse.ts';
-import { type Fetch, planQuery, printPlan, type QueryTimes, type Steps } from './plan.ts';
+import { type Fetch, type PlanNode, planQuery, printPlan, type QueryTimes, type Steps } from './plan.ts';
+import type { RangeSeries } from './range.ts';
 import type { Value } from './values.ts';
 
 /** Prometheus's default lookback, milliseconds. */
@@ -38,6 +39,8 @@ export interface QueryOptions {
   readonly folded?: readonly string[];
   /** Cancels the reading, and the evaluation where the signal can be aborted from another thread's memory. */
   readonly signal?: AbortSignal;
+  /** Told what each subquery of the plan gives, which statistics count; `node` is the subquery's. */
+  readonly onSubquery?: (node: PlanNode, found: readonly RangeSeries[]) => void;
   /** Asked every few series while evaluating, which is synchronous: whether to stop. */
   readonly isCancelled?: () => boolean;
 }
@@ -50,6 +53,8 @@ export interface PromResult {
   /** Sorted, in Prometheus's words, with `(line:column)` of the expression. */
   readonly warnings: string[];
   readonly infos: string[];
+  /** The most samples, read ones and those of values, that the evaluation held at one time. */
+  readonly peakSamples: number;
 }
 
 /**
@@ -80,7 +85,7 @@ export async function queryPromql(query: string, options: QueryOptions, reader: 
   const data = await Promise.all(plan.fetches.map((fetch) => reader.select(requestOf(fetch), signal)));
   context.checkTime();
   const folded = foldedWarnings(plan.fetches, data, options.folded ?? []);
-  const evaluator = new Evaluator(plan, data, context);
+  const evaluator = new Evaluator(plan, data, context, options.onSubquery);
   const value = type === 'matrix' ? { kind: 'matrix' as const, series: evaluator.matrix() } : evaluator.run();
   return {
     kind: instant ? 'instant' : 'range',
@@ -88,6 +93,7 @@ export async function queryPromql(query: string, options: QueryOptions, reader: 
     steps: plan.steps,
     warnings: [...context.warnings, ...folded].sort(),
     infos: [...context.infos].sort(),
+    peakSamples: context.peakSamples,
   };
 }
 

@@ -12,7 +12,7 @@ import { histogramWeight } from './histogram-text.ts';
 import { joinInfo } from './info.ts';
 import { absentLabels, absentSeries } from './label-functions.ts';
 import type { Plan, PlanNode } from './plan.ts';
-import { matrixInput, type RangeCall, rangeColumns, rangeInto } from './range.ts';
+import { matrixInput, type RangeCall, type RangeSeries, rangeColumns, rangeInto } from './range.ts';
 import { instantSelector, selectInto, withDetectedResets } from './selector.ts';
 import { EXPERIMENTAL_AGGREGATIONS, EXPERIMENTAL_FUNCTIONS } from './signatures.ts';
 import { StreamedTop, streamedK } from './top-stream.ts';
@@ -36,11 +36,21 @@ export class Evaluator {
   private readonly shared = new Map<PlanNode, { readonly value: Value; uses: number }>();
   /** How many samples each value that still exists counts as. */
   private readonly held = new Map<PlanNode, number>();
+  private readonly onSubquery: ((node: PlanNode, found: readonly RangeSeries[]) => void) | undefined;
   private readonly detected = new Map<number, readonly SeriesSamples[]>();
 
-  /** @param data The answer to each of the plan's fetches. */
-  constructor(plan: Plan, data: readonly (readonly SeriesSamples[])[], context: EvaluationContext) {
+  /**
+   * @param data The answer to each of the plan's fetches.
+   * @param onSubquery Told what each subquery gives.
+   */
+  constructor(
+    plan: Plan,
+    data: readonly (readonly SeriesSamples[])[],
+    context: EvaluationContext,
+    onSubquery?: (node: PlanNode, found: readonly RangeSeries[]) => void,
+  ) {
     this.plan = plan;
+    this.onSubquery = onSubquery;
     this.data = data;
     this.context = context;
     for (const series of data) for (const one of series) context.charge(weightOf(one));
@@ -220,13 +230,15 @@ export class Evaluator {
   }
 
   /** The samples that a range selector or a subquery gives, with the flag of each series. */
-  rangeSamples(input: PlanNode): { samples: SeriesSamples; dropName: boolean }[] {
+  rangeSamples(input: PlanNode): RangeSeries[] {
     if (input.expr.kind !== 'subquery') return this.samplesOf(input).map((samples) => ({ samples, dropName: false }));
     const inner = input.inputs[0];
-    return vectorOf(this.evaluate(inner)).map((series) => ({
+    const found = vectorOf(this.evaluate(inner)).map((series) => ({
       samples: toSamples(series, inner),
       dropName: series.dropName,
     }));
+    this.onSubquery?.(input, found);
+    return found;
   }
 
   private samplesOf(node: PlanNode): readonly SeriesSamples[] {

@@ -21,4 +21,5 @@ export { formatValue } from './format.ts';
 export { parsePromql } from './parse.ts';
 export { type PlanNode, planQuery, windowEnd } from './plan.ts';
 export { printExpr, printMatchers } from './print.ts';
+export type { RangeSeries } from './range.ts';
 export { EXPERIMENTAL_AGGREGATIONS, EXPERIMENTAL_FUNCTIONS, SIGNATURES } from './signatures.ts';
