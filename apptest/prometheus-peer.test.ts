@@ -336,6 +336,7 @@ const OTHERS: readonly Asked[] = [
   { path: '/api/v1/targets', params: [['state', 'dropped']] },
   { path: '/api/v1/targets/metadata' },
   { path: '/api/v1/targets/metadata', params: [['limit', 'x']] },
+  { path: '/api/v1/targets/metadata', params: [['match_target', 'up(']], differs: 'error' },
   { path: '/api/v1/scrape_pools' },
   { path: '/api/v1/alertmanagers' },
   { path: '/api/v1/status/walreplay' },

@@ -38,6 +38,13 @@ async function valuesOf(url: string, query: string): Promise<Map<string, string>
   );
 }
 
+/** What targets say of their metrics, in the order of the names, since Prometheus has none. */
+async function metadataOf(url: string, query: string): Promise<{ metric?: string; help: string }[]> {
+  const answer = await fetch(`${url}/api/v1/targets/metadata${query}`);
+  const { data } = (await answer.json()) as { data: { metric?: string; help: string }[] };
+  return data.sort((a, b) => ((a.metric ?? '') < (b.metric ?? '') ? -1 : 1));
+}
+
 async function until(what: () => Promise<boolean>, ms = 30_000): Promise<void> {
   const endMs = performance.now() + ms;
   while (!(await what())) {
@@ -93,6 +100,17 @@ scrape_configs:
     expect(Object.keys(mine).sort()).toEqual(Object.keys(shown.data.activeTargets[0]).sort());
     for (const key of ['discoveredLabels', 'labels', 'scrapeUrl', 'health', 'scrapeInterval', 'scrapeTimeout'])
       expect(mine[key]).toEqual(shown.data.activeTargets[0][key]);
+    for (const query of ['', '?match_target={zone="z"}', '?match_target={zone="y"}', '?metric=up', '?limit=0']) {
+      const said = await metadataOf(theirs, query);
+      // Governance leaves out help that reads like a prompt.
+      const left = (await metadataOf(url, query)).map((one, i) =>
+        one.help === '' ? { ...one, help: said[i].help } : one,
+      );
+      expect(left).toEqual(said);
+    }
+    const [one] = await metadataOf(url, '?metric=go_goroutines');
+    expect(one.help).not.toBe('');
+    expect(one).toEqual((await metadataOf(theirs, '?metric=go_goroutines'))[0]);
   });
 
   it('is down at once when it is gone, and its series end', { timeout: 60_000 }, async (context) => {

@@ -4,8 +4,8 @@ import { stringify } from 'yaml';
 import { EXPERIMENTAL_AGGREGATIONS, EXPERIMENTAL_FUNCTIONS, parseSelector, SIGNATURES } from '../query/index.ts';
 import type { Params } from './params.ts';
 import { addDataRoute, addRoute } from './prometheus-answer.ts';
-import { badData, invalidParameter, parseBoolean, parseInteger } from './prometheus-params.ts';
-import { listScrapePools, listTargets, type TargetsApi } from './prometheus-targets.ts';
+import { invalidParameter, parseBoolean, parseInteger } from './prometheus-params.ts';
+import { listScrapePools, listTargetMetadata, listTargets, type TargetsApi } from './prometheus-targets.ts';
 
 /** What the status routes tell about. */
 export interface StatusApi {
@@ -34,7 +34,7 @@ export function addStatusRoutes(app: FastifyInstance, api: StatusApi): void {
   data('rules', rules);
   data('alerts', () => ({ alerts: [] }));
   data('targets', (p) => listTargets(api.scraping, p));
-  data('targets/metadata', targetMetadata);
+  data('targets/metadata', (p) => listTargetMetadata(api.scraping, p));
   data('scrape_pools', () => listScrapePools(api.scraping));
   data('alertmanagers', () => ({ activeAlertmanagers: [], droppedAlertmanagers: [] }));
   addRoute(app, ['GET'], '/-/healthy', (_request, reply) =>
@@ -161,10 +161,4 @@ function rules(p: Params) {
     throw invalidParameter('group_next_token', `invalid group_next_token '${got}'. were rule groups changed?`);
   }
   return { groups: [] };
-}
-
-function targetMetadata(p: Params): unknown[] {
-  const limit = p.get('limit') ?? '';
-  if (limit !== '' && parseInteger(limit) === undefined) throw badData('limit must be a number');
-  return [];
 }

@@ -40,7 +40,7 @@ const MAX_METADATA_CHARACTERS = 2000;
  */
 export class ScrapeIngest {
   private readonly door: SeriesDoor;
-  private readonly metadata = new Map<string, MetricMetadata>();
+  private readonly metadata = new Map<string, { readonly said: MetricMetadata; readonly governed: MetricMetadata }>();
 
   constructor(door: SeriesDoor) {
     this.door = door;
@@ -145,21 +145,31 @@ export class ScrapeIngest {
     store.writer.buffer.pushExemplar(route.id, { ...exemplar, labels });
   }
 
-  /** Takes what targets say of a metric; what was said before costs a look, and what is too long isn't kept. */
-  describe(metadata: MetricMetadata): void {
-    if (metadata.metric.length + metadata.help.length + metadata.unit.length > MAX_METADATA_CHARACTERS) return;
-    const known = this.metadata.get(metadata.metric);
-    if (known?.type === metadata.type && known.help === metadata.help && known.unit === metadata.unit) return;
+  /**
+   * Takes what targets say of a metric; what was said before costs a look.
+   * @returns What governance leaves of it, the same object for what was said before; `undefined` for what is too long or
+   * not kept.
+   */
+  describe(metadata: MetricMetadata): MetricMetadata | undefined {
+    const { metric, type, help, unit } = metadata;
+    if (metric.length + help.length + unit.length > MAX_METADATA_CHARACTERS) return undefined;
+    const known = this.metadata.get(metric);
+    if (known?.said.type === type && known.said.help === help && known.said.unit === unit) return taken(known.governed);
     if (this.metadata.size >= MAX_METADATA) this.metadata.clear();
-    this.metadata.set(metadata.metric, metadata);
     const governed = this.door.governor.governMetadata(metadata, 'scrape');
+    this.metadata.set(metric, { said: metadata, governed });
     if (governed.metric !== '') this.door.takeMetadata(governed);
+    return taken(governed);
   }
 
   private add(route: ScrapeRoute, output: number, ms: number, value: number, startMs: number): void {
     const { aggregator } = this.door;
     aggregator.add(aggregator.inputByHash(output, route.hashHigh, route.hashLow), ms, value, startMs);
   }
+}
+
+function taken(governed: MetricMetadata): MetricMetadata | undefined {
+  return governed.metric === '' ? undefined : governed;
 }
 
 function wayOf({ kind, id, fleetSlot, output, fleetOutput, hashHigh, hashLow }: ScrapeRoute): SeriesWay {

@@ -4,7 +4,7 @@
 // Never: a secret in a log or an answer, half a scrape, or a target that can harm the others.
 export { type ScrapeConfig, type ScrapeJob, scrapeSchema } from './config.ts';
 export { FAILURE_REASONS, type FailureReason } from './failure.ts';
-export type { ActiveTarget, DroppedTarget, PoolCounts } from './job-pool.ts';
+export type { ActiveTarget, DroppedTarget, PoolCounts, TargetMetadata } from './job-pool.ts';
 export { declareScrapeMetrics } from './own-metrics.ts';
 export {
   DEFAULT_SCRAPER_LIMITS,

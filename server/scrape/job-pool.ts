@@ -1,4 +1,4 @@
-import { labelsKey, printDurationMs } from '../model/index.ts';
+import { type Labels, labelsKey, type MetricMetadata, printDurationMs } from '../model/index.ts';
 import type { ScrapeJob } from './config.ts';
 import type { Discovery } from './discovery.ts';
 import { failure } from './failure.ts';
@@ -28,6 +28,16 @@ export interface ActiveTarget {
 export interface DroppedTarget {
   readonly discoveredLabels: Record<string, string>;
   readonly scrapePool: string;
+}
+
+/** What a target says of its metrics. */
+export interface TargetMetadata {
+  /** The target's labels, for matchers. */
+  readonly labels: Labels;
+  /** The same as they may be shown: no secrets in them. */
+  readonly shown: Readonly<Record<string, string>>;
+  /** Of the last scrape that was taken, in its order. */
+  readonly metadata: readonly MetricMetadata[];
 }
 
 /** What a pool tells of its targets. */
@@ -98,7 +108,7 @@ export class JobPool {
   /** Bytes that the memories of the targets take, about. */
   get memoryBytes(): number {
     let bytes = 0;
-    for (const loop of this.#loops.values()) bytes += loop.memory.cache.bytes;
+    for (const loop of this.#loops.values()) bytes += loop.memory.bytes;
     return bytes;
   }
 
@@ -126,6 +136,13 @@ export class JobPool {
         scrapeTimeout: printDurationMs(target.timeoutMs),
       };
     });
+  }
+
+  /** What the targets say of their metrics. */
+  *metadata(): Iterable<TargetMetadata> {
+    for (const { target, memory } of this.#loops.values()) {
+      yield { labels: target.labels, shown: shownLabels(target.labels), metadata: memory.metadata };
+    }
   }
 
   /** As many as the job keeps; `counts.dropped` counts them all. */

@@ -459,6 +459,32 @@ describe('targets', () => {
     expect(scraper?.targets().droppedTargets).toHaveLength(1);
   });
 
+  it('say what their metrics are, as they said last', async () => {
+    handler = text('# HELP a First.\n# TYPE a counter\na 1\n# TYPE b gauge\nb 1\nc 1\n');
+    start();
+    await until(() => ups().length >= 2);
+    const said = () => [...(scraper?.metadata() ?? [])];
+    expect(said()).toEqual([
+      {
+        labels: ['instance', 'i', 'job', 'j'],
+        shown: { instance: 'i', job: 'j' },
+        metadata: [
+          { metric: 'a', type: 'counter', help: 'First.', unit: '' },
+          { metric: 'b', type: 'gauge', help: '', unit: '' },
+        ],
+      },
+    ]);
+    const before = said()[0].metadata;
+    await scrapes(ups().length + 2);
+    expect(said()[0].metadata).toBe(before);
+    handler = text('# HELP a Second.\n# TYPE a counter\na 1\n');
+    await scrapes(ups().length + 2);
+    expect(said()[0].metadata).toEqual([{ metric: 'a', type: 'counter', help: 'Second.', unit: '' }]);
+    handler = (_request, response) => response.writeHead(500).end();
+    await until(() => scraper?.targets().activeTargets[0].health === 'down');
+    expect(said()[0].metadata).toHaveLength(1);
+  });
+
   it('over the limit fail all together', async () => {
     start({ target_limit: 1, static_configs: [{ targets: [address, address.replace('127.0.0.1', 'localhost')] }] });
     await until(() => scraper?.targets().activeTargets[0]?.health === 'down');

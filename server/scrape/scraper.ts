@@ -10,7 +10,7 @@ import { FAILURE_REASONS, type FailureReason } from './failure.ts';
 import { FileDiscovery } from './file-discovery.ts';
 import { HttpClient } from './http-client.ts';
 import { HttpDiscovery } from './http-discovery.ts';
-import { type ActiveTarget, type DroppedTarget, JobPool, type PoolCounts } from './job-pool.ts';
+import { type ActiveTarget, type DroppedTarget, JobPool, type PoolCounts, type TargetMetadata } from './job-pool.ts';
 import { BatchTaker, type TargetMemory } from './take-batch.ts';
 import { addressesOf } from './target.ts';
 import type { LoopParts, ScrapeStats } from './target-loop.ts';
@@ -112,6 +112,11 @@ export class Scraper {
     };
   }
 
+  /** What each target that is scraped says of its metrics, job by job. */
+  *metadata(): Iterable<TargetMetadata> {
+    for (const pool of this.#pools) yield* pool.metadata();
+  }
+
   /** Numbers of targets by job. */
   counts(): [job: string, counts: PoolCounts][] {
     return this.#pools.map((pool) => [pool.job.name, pool.counts]);
@@ -134,7 +139,7 @@ export class Scraper {
   #hasRoom(memory: TargetMemory, addedBytes: number): boolean {
     const { seriesBytes } = this.#limits;
     const targets = this.#pools.reduce((sum, pool) => sum + pool.size, 0);
-    if (memory.cache.bytes + addedBytes <= seriesBytes / Math.max(1, targets)) return true;
+    if (memory.bytes + addedBytes <= seriesBytes / Math.max(1, targets)) return true;
     return this.#seriesBytes() + addedBytes <= seriesBytes;
   }
 }

@@ -5,6 +5,7 @@ import {
   equalLabels,
   hasCustomBounds,
   type Labels,
+  type MetricMetadata,
   type NativeHistogram,
   reduceSchema,
   setStale,
@@ -22,8 +23,17 @@ export class TargetMemory {
   scrapes = 0;
   /** Routes of the series that scraping itself makes, by metric. */
   readonly reports = new Map<string, ScrapeRoute>();
+  /** What the last scrape that was taken said of its metrics, in its order. */
+  metadata: readonly MetricMetadata[] = [];
+  /** Bytes that `metadata` takes, about; entries that targets share count for each. */
+  metadataBytes = 0;
   /** The policy under which its routes were opened. */
   generation = 0;
+
+  /** About how much memory it takes, bytes. */
+  get bytes(): number {
+    return this.cache.bytes + this.metadataBytes;
+  }
 }
 
 /** What a scrape came to. */
@@ -60,6 +70,9 @@ interface Looked {
   readonly dropped: ReadonlySet<number>;
   readonly kept: number;
 }
+
+/** What an entry of metadata costs beside its texts, bytes. */
+const METADATA_BYTES = 64;
 
 const STALE = new Float64Array(1);
 const STALE_BITS = new Uint32Array(STALE.buffer);
@@ -103,7 +116,7 @@ export class BatchTaker {
     }
     const seen = ++memory.scrapes;
     const added = this.#open(memory, batch, bytes, looked.lines, seen);
-    for (const metadata of batch.metadata) this.#ingest.describe(metadata);
+    this.#describe(memory, batch.metadata);
     const counts = { duplicates: 0, refused: 0 };
     this.#takeSamples(job, memory, batch, seen, counts);
     this.#takeHistograms(job, memory, batch, histograms, seen, counts);
@@ -121,7 +134,11 @@ export class BatchTaker {
   endAll(memory: TargetMemory, ms: number, isShortOfMemory = false): number {
     const seen = ++memory.scrapes;
     const ended = this.#endUnseen(memory, seen, ms);
-    if (isShortOfMemory) memory.cache.keepOnly(this.#entries, 0, seen);
+    if (isShortOfMemory) {
+      memory.cache.keepOnly(this.#entries, 0, seen);
+      memory.metadata = [];
+      memory.metadataBytes = 0;
+    }
     return ended;
   }
 
@@ -235,6 +252,24 @@ export class BatchTaker {
       this.#entries[series] = entry;
     }
     return added;
+  }
+
+  /** Takes what the target says of its metrics, and remembers it where there is room. */
+  #describe(memory: TargetMemory, said: readonly MetricMetadata[]): void {
+    const found: MetricMetadata[] = [];
+    let bytes = 0;
+    for (const one of said) {
+      const metadata = this.#ingest.describe(one);
+      if (!metadata) continue;
+      found.push(metadata);
+      bytes += METADATA_BYTES + 2 * (metadata.metric.length + metadata.help.length + metadata.unit.length);
+    }
+    // Ingestion gives the same object for the same metadata, so mostly nothing has changed.
+    const { metadata: before } = memory;
+    if (found.length === before.length && found.every((one, i) => one === before[i])) return;
+    if (bytes > memory.metadataBytes && !this.#hasRoom(memory, bytes - memory.metadataBytes)) return;
+    memory.metadata = found;
+    memory.metadataBytes = bytes;
   }
 
   #takeSamples(
