@@ -133,7 +133,8 @@ describe('search', () => {
 describe('status', () => {
   it('tells what the series are made of', async () => {
     const { data } = await ask(program, '/api/v1/status/tsdb', { limit: '2' });
-    expect(data.headStats).toMatchObject({ numSeries: SERIES.length });
+    expect(data.headStats).toMatchObject({ numSeries: SERIES.length, minTime: START, maxTime: END });
+    expect(data.headStats.chunkCount).toBeGreaterThanOrEqual(SERIES.length - 1);
     expect(data.seriesCountByMetricName[0]).toEqual({ name: 'http_requests_total', value: 60 });
     expect(data.labelValueCountByLabelName[0]).toEqual({ name: 'instance', value: 60 });
     expect(data.seriesCountByLabelValuePair).toHaveLength(2);

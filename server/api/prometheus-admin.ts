@@ -3,7 +3,7 @@ import { BarographError } from '../model/index.ts';
 import { parseSelector } from '../query/index.ts';
 import type { Store } from '../store/index.ts';
 import { paramsOf } from './params.ts';
-import { sendPrometheusError } from './prometheus-answer.ts';
+import { addRoute, sendPrometheusError } from './prometheus-answer.ts';
 import { badData, optionalRange } from './prometheus-params.ts';
 
 /** How often it is looked whether the space of deleted samples was given back, milliseconds. */
@@ -15,17 +15,13 @@ const POLL_MS = 50;
  */
 export function addPrometheusAdmin(app: FastifyInstance, store: Store): void {
   const route = (name: string, run: (request: FastifyRequest) => Promise<void>) =>
-    app.route({
-      method: ['POST', 'PUT'],
-      url: `/api/v1/admin/tsdb/${name}`,
-      handler: async (request, reply) => {
-        try {
-          await run(request);
-          return reply.code(204).send();
-        } catch (error) {
-          return sendPrometheusError(request, reply, error, 'match[]');
-        }
-      },
+    addRoute(app, ['POST', 'PUT'], `/api/v1/admin/tsdb/${name}`, async (request, reply) => {
+      try {
+        await run(request);
+        return reply.code(204).send();
+      } catch (error) {
+        return sendPrometheusError(request, reply, error, 'match[]');
+      }
     });
   route('delete_series', async (request) => {
     const params = paramsOf(request);

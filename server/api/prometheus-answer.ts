@@ -32,6 +32,11 @@ export function addRoute(app: FastifyInstance, methods: readonly Method[], url: 
     // Errors before the handler, such as a body over the limit, are in Prometheus's form too.
     errorHandler: (error, request, reply) => sendPrometheusError(request, reply, error),
   });
+  refuseOtherMethods(app, methods, url);
+}
+
+/** Answers every method of a route but those with 405, as Prometheus does. */
+export function refuseOtherMethods(app: FastifyInstance, methods: readonly Method[], url: string): void {
   app.route({
     method: METHODS.filter((method) => !methods.includes(method)),
     url,

@@ -37,6 +37,19 @@ export function addStatusRoutes(app: FastifyInstance, api: StatusApi): void {
   data('targets/metadata', (p) => listTargetMetadata(api.scraping, p));
   data('scrape_pools', () => listScrapePools(api.scraping));
   data('alertmanagers', () => ({ activeAlertmanagers: [], droppedAlertmanagers: [] }));
+  // Prometheus's page asks for what it is to show at its top; nothing here is worth that.
+  data('notifications', () => []);
+  // It reads 204 as "no more listeners", and doesn't ask again.
+  addRoute(app, ['GET'], '/api/v1/notifications/live', (_request, reply) => reply.code(204).send());
+  addRoute(app, ['GET'], '/version', (_request, reply) =>
+    reply.type('text/plain; charset=utf-8').send(`${JSON.stringify(programInfo(api))}\n`),
+  );
+  for (const path of ['/-/reload', '/-/quit']) {
+    // As Prometheus without `--web.enable-lifecycle`: signals end the program, and files are read again as they change.
+    addRoute(app, ['POST', 'PUT'], path, (_request, reply) =>
+      reply.code(403).type('text/plain; charset=utf-8').send('Lifecycle API is not enabled.'),
+    );
+  }
   addRoute(app, ['GET'], '/-/healthy', (_request, reply) =>
     reply.type('text/plain; charset=utf-8').send('Barograph is healthy.\n'),
   );
@@ -45,14 +58,14 @@ export function addStatusRoutes(app: FastifyInstance, api: StatusApi): void {
   );
 }
 
-function buildInfo({ version }: StatusApi) {
+/** The fields that Prometheus fills from its build. */
+function programInfo({ version }: StatusApi) {
+  return { version, revision: '', branch: '', buildUser: '', buildDate: '', goVersion: '' };
+}
+
+function buildInfo(api: StatusApi) {
   return {
-    version,
-    revision: '',
-    branch: '',
-    buildUser: '',
-    buildDate: '',
-    goVersion: '',
+    ...programInfo(api),
     application: 'Barograph',
     // Grafana takes a server that names features for a Mimir, with its rulers' API.
     features: {},
@@ -84,7 +97,7 @@ function runtimeInfo({ startedMs, seriesCount }: StatusApi) {
 function flags({ settings }: StatusApi): Record<string, string> {
   const all: Record<string, string> = {
     'query.lookback-delta': '5m',
-    'web.enable-admin-api': 'false',
+    'web.enable-admin-api': 'true',
     'web.enable-lifecycle': 'false',
     'web.enable-otlp-receiver': 'true',
     'web.enable-remote-write-receiver': 'true',
@@ -113,7 +126,7 @@ function features() {
     Object.fromEntries([...new Set(names)].sort().map((name) => [name, true]));
   return {
     api: {
-      admin: false,
+      admin: true,
       exclude_alerts: true,
       label_values_match: true,
       lifecycle: false,

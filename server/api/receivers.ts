@@ -3,6 +3,7 @@ import type { MetricIngest } from '../ingest/index.ts';
 import { BarographError } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
 import { freeBody, inflate, inflateSnappy, parseContentEncoding, parseMediaType, SnappyBlock } from '../wire/index.ts';
+import { refuseOtherMethods } from './prometheus-answer.ts';
 
 /** What the receivers need from the program. */
 export interface Receivers {
@@ -34,6 +35,7 @@ export function addRemoteWrite(app: FastifyInstance, receivers: Receivers): void
     const answer = await writeSafely(receivers, version, request);
     return sendWriteAnswer(receivers, reply, version, answer);
   });
+  refuseOtherMethods(app, ['POST'], '/api/v1/write');
 }
 
 /** The version of the message that a Content-Type names, or `undefined` where it is none that is accepted. */

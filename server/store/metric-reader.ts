@@ -12,7 +12,7 @@ import {
 import type { ChunkSource } from './chunks.ts';
 import { decodeHistogram } from './histogram-codec.ts';
 import type { LabelIndex } from './label-index.ts';
-import type { MetricReader, SampleRequest } from './reader.ts';
+import type { MetricReader, SampleExtent, SampleRequest } from './reader.ts';
 import { bytes, doubles, idCondition, int64s, text, uints } from './rows.ts';
 import type { SampleReader, SeriesColumns } from './samples/index.ts';
 
@@ -153,6 +153,20 @@ export function createMetricReader(
     return [...latest.values()].sort((a, b) => (a.metric < b.metric ? -1 : 1));
   }
 
+  async function extent(): Promise<SampleExtent> {
+    await refresh();
+    const floats = samples.extent();
+    if (samples.histogramSeries.length === 0) return floats;
+    let { startMs, endMs } = floats;
+    const query = 'SELECT coalesce(min(ts), 0), coalesce(max(ts), 0), count(*) FROM histograms';
+    for await (const chunk of source.read(query, undefined, undefined)) {
+      if (int64s(chunk, 2)[0] === 0n) continue;
+      startMs = Math.min(startMs, Number(int64s(chunk, 0)[0]));
+      endMs = Math.max(endMs, Number(int64s(chunk, 1)[0]));
+    }
+    return { chunks: floats.chunks, startMs, endMs };
+  }
+
   function holdsHistograms(id: number): boolean {
     const known = samples.histogramSeries;
     const at = firstAtOrAbove(known, id);
@@ -187,7 +201,7 @@ export function createMetricReader(
     return found;
   }
 
-  return { select, reuse: () => samples.reuse(), series, labelNames, labelValues, exemplars, metadata };
+  return { select, reuse: () => samples.reuse(), series, labelNames, labelValues, exemplars, extent, metadata };
 }
 
 /** Maps a series number to its place in the answer; −1 where it isn't wanted. */

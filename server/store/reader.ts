@@ -15,6 +15,15 @@ export interface SampleRequest {
   readonly endMs: number;
 }
 
+/** How far the stored samples of metrics reach. */
+export interface SampleExtent {
+  /** Pieces in which samples of one series lie together; native histograms lie in none. */
+  readonly chunks: number;
+  /** The first and the last sample, milliseconds; the first is after the last where there are none. */
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
 /** Reads metrics. */
 export interface MetricReader {
   /**
@@ -48,6 +57,8 @@ export interface MetricReader {
   ): Promise<string[]>;
   /** Exemplars of the matching series in the range (inclusive), by series. */
   exemplars(request: SampleRequest): Promise<{ labels: Labels; exemplars: Exemplar[] }[]>;
+  /** How far all samples reach, native histograms included. */
+  extent(): Promise<SampleExtent>;
   /** Metadata of a metric, or of every metric. */
   metadata(metric?: string): Promise<MetricMetadata[]>;
 }

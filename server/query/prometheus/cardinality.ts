@@ -17,11 +17,8 @@ interface Counted {
   readonly value: number;
 }
 
-/**
- * What Prometheus says of an empty head, as text since these are no doubles: here samples aren't divided into a head and
- * blocks, and a reader doesn't tell the oldest and newest of them.
- */
-const NO_TIMES = '"chunkCount":0,"minTime":9223372036854775807,"maxTime":-9223372036854775808';
+/** The times that Prometheus tells of an empty head, as text since they are no doubles. */
+const NO_TIMES = '"minTime":9223372036854775807,"maxTime":-9223372036854775808';
 
 /** Answers with the numbers of series and label pairs, and the largest entries of each kind. */
 export async function answerCardinality({ limit }: CardinalityQuery, reader: MetricReader): Promise<string> {
@@ -40,7 +37,9 @@ export async function answerCardinality({ limit }: CardinalityQuery, reader: Met
     values.add({ name, value: byValue.size });
     bytes.add({ name, value: size });
   }
-  const head = `{"numSeries":${all.length},"numLabelPairs":${pairCount},${NO_TIMES}}`;
+  const { chunks, startMs, endMs } = await reader.extent();
+  const times = startMs > endMs ? NO_TIMES : `"minTime":${startMs},"maxTime":${endMs}`;
+  const head = `{"numSeries":${all.length},"numLabelPairs":${pairCount},"chunkCount":${chunks},${times}}`;
   const lists = JSON.stringify({
     seriesCountByMetricName: metrics.finish(),
     labelValueCountByLabelName: values.finish(),

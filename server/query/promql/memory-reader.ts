@@ -6,7 +6,7 @@ import {
   matchesAll,
   type SeriesSamples,
 } from '../../model/index.ts';
-import type { MetricReader, SampleRequest } from '../../store/index.ts';
+import type { MetricReader, SampleExtent, SampleRequest } from '../../store/index.ts';
 
 /** A metric reader over arrays, for scripts and tests that need no store. */
 export class MemoryMetricReader implements MetricReader {
@@ -60,6 +60,12 @@ export class MemoryMetricReader implements MetricReader {
 
   async exemplars(): Promise<[]> {
     return [];
+  }
+
+  async extent(): Promise<SampleExtent> {
+    const times = this.stored.flatMap(({ timestamps }) => [...timestamps]);
+    const [startMs, endMs] = [Math.min(...times), Math.max(...times)];
+    return { chunks: this.stored.length, startMs, endMs };
   }
 
   async metadata(): Promise<[]> {

@@ -1,5 +1,6 @@
 import { BarographError } from '../../model/index.ts';
 import { throwIfAborted } from '../chunks.ts';
+import type { SampleExtent } from '../reader.ts';
 import { BlockReader, type BlockSummary } from './block-file.ts';
 import type { SampleCatalog } from './catalog.ts';
 import { decodeChunk, type SampleColumns } from './chunk-codec.ts';
@@ -157,6 +158,24 @@ export class SampleReader {
       }
     }
     return active;
+  }
+
+  /**
+   * How many chunks of samples there are, runs of segments included, and the times of the first and the last of the
+   * samples, milliseconds; the first is after the last where there are none. What was deleted and isn't removed yet counts.
+   */
+  extent(): SampleExtent {
+    let [chunks, startMs, endMs] = [0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    const add = (count: number, minMs: number, maxMs: number): void => {
+      chunks += count;
+      startMs = Math.min(startMs, minMs);
+      endMs = Math.max(endMs, maxMs);
+    };
+    for (const block of this.catalog.blocks) add(block.chunks, block.minMs, block.maxMs);
+    for (const { reader } of this.openSegments(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)) {
+      add(reader.runs, reader.range[0], reader.range[1]);
+    }
+    return { chunks, startMs, endMs };
   }
 
   /** Closes its files. */

@@ -234,6 +234,11 @@ export class SegmentReader extends SegmentArrays {
     this.known = runs;
   }
 
+  /** Runs of samples of one series that were opened when `refresh` was called. */
+  get runs(): number {
+    return this.known;
+  }
+
   /** Numbers of series with samples here lie below it. */
   get seriesEnd(): number {
     return this.firstRun.length;
