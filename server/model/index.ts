@@ -11,6 +11,7 @@ export * from './log.ts';
 export * from './matcher.ts';
 export * from './precise-sum.ts';
 export * from './series.ts';
+export * from './size.ts';
 export * from './span.ts';
 export * from './stale.ts';
 export * from './time.ts';

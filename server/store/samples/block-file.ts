@@ -1,7 +1,9 @@
 import fs from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { BarographError } from '../../model/index.ts';
+import { LEVELS, type Level } from '../levels.ts';
 import { decodeChunk, encodeChunk, MAX_CHUNK_SAMPLES, maxChunkWords, type SampleColumns } from './chunk-codec.ts';
+import { levelIn } from './cut.ts';
 
 /*
  * A block is a file of sealed samples that is never changed. In 32-bit little-endian words:
@@ -9,19 +11,36 @@ import { decodeChunk, encodeChunk, MAX_CHUNK_SAMPLES, maxChunkWords, type Sample
  *   chunks            chunk-codec.ts, ordered by series, then time; those of one series don't overlap
  *   index             seven arrays of one entry a chunk: series, first word, words, samples, CRC-32 (Uint32 each),
  *                     first and last time (Float64 each; they start at an even word)
+ *   levels 16 words   for the fleet level, then for the other series, as doubles: samples, bytes with their share of the
+ *                     index, first and last time; version 1 doesn't have them, and they are counted from its index
  *   footer 16 words   chunks, first word of the index, CRC-32 of the index, version; as doubles: samples, first and
  *                     last time; the rest 0; "BGSB" as the last word
  */
 const MAGIC = 0x42534742;
-const VERSION = 1;
+const VERSION = 2;
+/** The version that has no sums of the levels. */
+const VERSION_WITHOUT_LEVELS = 1;
 const HEADER_WORDS = 4;
 const FOOTER_WORDS = 16;
+const LEVELS_WORDS = 16;
+/** Bytes that a chunk takes in the index. */
+const INDEX_BYTES = 36;
 /** Words that are gathered before they are written. */
 const WRITE_WORDS = 1 << 18;
 /** Two wanted chunks that lie closer than this are read at once, in words. */
 const GAP_WORDS = 16 * 1024;
 /** Words that are read at once, at most, unless a chunk is longer. */
 const READ_WORDS = 1 << 20;
+
+/** What a block holds of one level. */
+export interface LevelSummary {
+  readonly samples: number;
+  /** Of their chunks, and what these take in the index. */
+  readonly bytes: number;
+  /** Milliseconds, both inclusive; +∞ and −∞ where there are no samples. */
+  readonly minMs: number;
+  readonly maxMs: number;
+}
 
 /** What a block holds, without opening it. */
 export interface BlockSummary {
@@ -38,6 +57,33 @@ export interface BlockSummary {
   /** Milliseconds, both inclusive. */
   readonly minMs: number;
   readonly maxMs: number;
+  readonly levels: Readonly<Record<Level, LevelSummary>>;
+}
+
+/** Adds up what chunks hold, by level. */
+class LevelSums {
+  private readonly fleet: Uint32Array;
+  private readonly sums = {
+    fleet: { samples: 0, bytes: 0, minMs: Number.POSITIVE_INFINITY, maxMs: Number.NEGATIVE_INFINITY },
+    per_model: { samples: 0, bytes: 0, minMs: Number.POSITIVE_INFINITY, maxMs: Number.NEGATIVE_INFINITY },
+  };
+
+  /** @param fleet numbers of the series of the fleet level, ascending. */
+  constructor(fleet: Uint32Array) {
+    this.fleet = fleet;
+  }
+
+  add(series: number, words: number, count: number, firstMs: number, lastMs: number): void {
+    const sum = this.sums[levelIn(this.fleet, series)];
+    sum.samples += count;
+    sum.bytes += words * 4 + INDEX_BYTES;
+    sum.minMs = Math.min(sum.minMs, firstMs);
+    sum.maxMs = Math.max(sum.maxMs, lastMs);
+  }
+
+  get all(): Record<Level, LevelSummary> {
+    return { fleet: { ...this.sums.fleet }, per_model: { ...this.sums.per_model } };
+  }
 }
 
 /** Writes a block chunk by chunk; the file is complete once `finish` returned. */
@@ -57,9 +103,12 @@ export class BlockWriter {
   private readonly firsts: number[] = [];
   private readonly lasts: number[] = [];
   private samples = 0;
+  private readonly levels: LevelSums;
 
-  constructor(path: string) {
+  /** @param fleet numbers of the series of the fleet level, ascending. */
+  constructor(path: string, fleet: Uint32Array) {
     this.path = path;
+    this.levels = new LevelSums(fleet);
     this.file = fs.openSync(path, 'w');
     this.words[0] = MAGIC;
     this.words[1] = VERSION;
@@ -96,6 +145,7 @@ export class BlockWriter {
     this.firsts.push(firstMs);
     this.lasts.push(lastMs);
     this.samples += count;
+    this.levels.add(series, this.used - at, count, firstMs, lastMs);
     if (this.used >= WRITE_WORDS) this.flush();
   }
 
@@ -118,16 +168,20 @@ export class BlockWriter {
     const index = Buffer.concat([...integers, padding, ...times]);
     const minMs = this.firsts.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
     const maxMs = this.lasts.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+    const levels = this.levels.all;
+    const sums = Float64Array.from(LEVELS.flatMap((level) => summaryInOrder(levels[level])));
     const footer = new Uint32Array(FOOTER_WORDS);
     footer.set([chunks, this.written, crc32(index), VERSION]);
     new Float64Array(footer.buffer).set([this.samples, minMs, maxMs], 2);
     footer[FOOTER_WORDS - 1] = MAGIC;
     fs.writeSync(this.file, index);
+    fs.writeSync(this.file, Buffer.from(sums.buffer));
     fs.writeSync(this.file, bytesOf(footer, 0, FOOTER_WORDS));
     fs.fsyncSync(this.file);
     fs.closeSync(this.file);
-    const bytes = this.written * 4 + index.length + FOOTER_WORDS * 4;
-    return { sequence, firstSequence, revision, path: this.path, bytes, samples: this.samples, chunks, minMs, maxMs };
+    const bytes = this.written * 4 + index.length + (LEVELS_WORDS + FOOTER_WORDS) * 4;
+    const { path, samples } = this;
+    return { sequence, firstSequence, revision, path, bytes, samples, chunks, minMs, maxMs, levels };
   }
 
   /** Gives the file up. */
@@ -137,13 +191,19 @@ export class BlockWriter {
   }
 }
 
+function summaryInOrder({ samples, bytes, minMs, maxMs }: LevelSummary): number[] {
+  return [samples, bytes, minMs, maxMs];
+}
+
 /**
  * What the footer of a block says.
+ * @param fleet numbers of the series of the fleet level, ascending.
  * @throws BarographError `block_damaged`.
  */
 export function readBlockSummary(
   path: string,
   { sequence, firstSequence, revision }: Pick<BlockSummary, 'sequence' | 'firstSequence' | 'revision'>,
+  fleet: Uint32Array,
 ): BlockSummary {
   const file = fs.openSync(path, 'r');
   try {
@@ -154,14 +214,42 @@ export function readBlockSummary(
     fs.readSync(file, bytesOf(footer, 0, FOOTER_WORDS), 0, FOOTER_WORDS * 4, at);
     checkFooter(path, footer);
     const [samples, minMs, maxMs] = new Float64Array(footer.buffer, 16, 3);
-    return { sequence, firstSequence, revision, path, bytes, samples, chunks: footer[0], minMs, maxMs };
+    const levels = footer[3] === VERSION_WITHOUT_LEVELS ? countLevels(path, fleet) : readLevels(path, file, at);
+    return { sequence, firstSequence, revision, path, bytes, samples, chunks: footer[0], minMs, maxMs, levels };
   } finally {
     fs.closeSync(file);
   }
 }
 
 function checkFooter(path: string, footer: Uint32Array): void {
-  if (footer[FOOTER_WORDS - 1] !== MAGIC || footer[3] !== VERSION) throw damaged(path, 'footer');
+  const isKnown = footer[3] === VERSION || footer[3] === VERSION_WITHOUT_LEVELS;
+  if (footer[FOOTER_WORDS - 1] !== MAGIC || !isKnown) throw damaged(path, 'footer');
+}
+
+function readLevels(path: string, file: number, footerAt: number): Record<Level, LevelSummary> {
+  const sums = new Float64Array(LEVELS_WORDS / 2);
+  const at = footerAt - LEVELS_WORDS * 4;
+  if (at < 0) throw damaged(path, 'length');
+  fs.readSync(file, Buffer.from(sums.buffer), 0, LEVELS_WORDS * 4, at);
+  const summary = (n: number): LevelSummary => {
+    const [samples, bytes, minMs, maxMs] = sums.subarray(4 * n, 4 * n + 4);
+    return { samples, bytes, minMs, maxMs };
+  };
+  return { fleet: summary(0), per_model: summary(1) };
+}
+
+function countLevels(path: string, fleet: Uint32Array): Record<Level, LevelSummary> {
+  const reader = new BlockReader(path);
+  try {
+    const sums = new LevelSums(fleet);
+    for (let chunk = 0; chunk < reader.chunks; chunk++) {
+      const { series, counts, firstMs, lastMs } = reader;
+      sums.add(series[chunk], reader.wordsOf(chunk), counts[chunk], firstMs[chunk], lastMs[chunk]);
+    }
+    return sums.all;
+  } finally {
+    reader.close();
+  }
 }
 
 /** Reads a block. Its index is in memory while it is open. */
@@ -203,6 +291,11 @@ export class BlockReader {
   /** How many chunks it has. */
   get chunks(): number {
     return this.series.length;
+  }
+
+  /** Words of a chunk. */
+  wordsOf(chunk: number): number {
+    return this.length[chunk];
   }
 
   /** Bytes of memory that its index takes. */

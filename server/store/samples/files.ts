@@ -30,14 +30,15 @@ export function unfinishedFile(directory: string): string {
 
 /**
  * The blocks of a folder by sequence, after what a crash left behind was removed.
+ * @param fleet numbers of the series of the fleet level, ascending.
  * @throws BarographError `block_damaged`.
  */
-export function findBlocks(directory: string): BlockSummary[] {
+export function findBlocks(directory: string, fleet: Uint32Array): BlockSummary[] {
   fs.rmSync(unfinishedFile(directory), { force: true });
   const names = fs.readdirSync(directory).filter((name) => name.endsWith('.block'));
   const found = names.map((name) => {
     const [firstSequence, sequence, revision] = name.replace('.block', '').split('-').map(Number);
-    return readBlockSummary(path.join(directory, name), { firstSequence, sequence, revision });
+    return readBlockSummary(path.join(directory, name), { firstSequence, sequence, revision }, fleet);
   });
   const current = found.filter((block) => {
     // A crash between a merge and the removal of its parts leaves both.

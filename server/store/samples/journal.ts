@@ -25,6 +25,7 @@ export class JournalWriter {
   private readonly file: FileHandle;
   private bytes: number;
   private buffer = Buffer.alloc(0);
+  private doubtful = false;
 
   private constructor(path: string, file: FileHandle, bytes: number) {
     this.path = path;
@@ -42,6 +43,14 @@ export class JournalWriter {
   /** Bytes that are durable or about to be. */
   get size(): number {
     return this.bytes;
+  }
+
+  /**
+   * Whether a sync or a cut failed. Then nobody knows what of the file is on the disk: nothing more may be appended, and
+   * it has to be cut before a newer journal is begun.
+   */
+  get isDoubtful(): boolean {
+    return this.doubtful;
   }
 
   /** Appends the rows `[from, to)` as one record and makes it durable; returns where it starts, for `takeBack`. */
@@ -67,7 +76,7 @@ export class JournalWriter {
       const { bytesWritten } = await this.file.write(record, written, bytes - written, at + written);
       written += bytesWritten;
     }
-    await this.file.datasync();
+    await this.syncOrDoubt();
     this.bytes = at + bytes;
     return at;
   }
@@ -75,8 +84,22 @@ export class JournalWriter {
   /** Removes what was appended at or after `at`: it belongs to a commit that failed. */
   async takeBack(at: number): Promise<void> {
     this.bytes = at;
-    await this.file.truncate(at);
-    await this.file.datasync();
+    try {
+      await this.file.truncate(at);
+    } catch (error) {
+      this.doubtful = true;
+      throw error;
+    }
+    await this.syncOrDoubt();
+  }
+
+  private async syncOrDoubt(): Promise<void> {
+    try {
+      await this.file.datasync();
+    } catch (error) {
+      this.doubtful = true;
+      throw error;
+    }
   }
 
   async close(): Promise<void> {

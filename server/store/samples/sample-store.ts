@@ -1,10 +1,11 @@
 import fs from 'node:fs';
 import { BlockReader, type BlockSummary } from './block-file.ts';
 import type { SampleCatalog } from './catalog.ts';
+import { type Cut, FleetSeries, KEEP_ALL, type LevelFloors } from './cut.ts';
 import { blockFile, findBlocks, findJournals, journalFile, syncDirectory, unfinishedFile } from './files.ts';
 import { JournalWriter, replayJournal } from './journal.ts';
 import type { SampleBuffer } from './sample-buffer.ts';
-import { blocksToMerge, Sealer } from './sealer.ts';
+import { blocksToMerge, blockToTrim, isExpired, Sealer } from './sealer.ts';
 import { createSegmentMemory, type SegmentMemory, SegmentWriter } from './segment.ts';
 import { readTombstones, type Tombstone, writeTombstones } from './tombstones.ts';
 
@@ -16,16 +17,17 @@ export interface SampleStoreLimits {
   readonly segmentAgeMs: number;
   /** Segments that may wait to be sealed; past it writes wait. */
   readonly maxWaitingSegments: number;
+  /** A file that was replaced is removed once no query can be about to open it by an older catalog, milliseconds. */
+  readonly removalDelayMs: number;
 }
 
 export const DEFAULT_SAMPLE_STORE_LIMITS: SampleStoreLimits = {
   segmentSlots: 8 * 1024 * 1024,
   segmentAgeMs: 7_200_000,
   maxWaitingSegments: 2,
+  removalDelayMs: 180_000,
 };
 
-/** A file that was replaced is removed once no query can be reading by an older catalog, milliseconds. */
-const REMOVAL_DELAY_MS = 180_000;
 /** After a sealing that failed (a full disk) the next try waits this long, milliseconds. */
 const RETRY_MS = 5_000;
 
@@ -34,6 +36,12 @@ export interface SampleStoreStats {
   sealed: number;
   merged: number;
   failed: number;
+  /** Blocks that were removed whole, or written anew without a part, because of their age. */
+  dropped: number;
+  trimmed: number;
+  /** Samples and bytes that went with them. */
+  expiredSamples: number;
+  expiredBytes: number;
   /** Bytes at the end of journals that a crash had cut short; they were never acknowledged. */
   droppedBytes: number;
 }
@@ -73,6 +81,8 @@ export interface SampleStoreOptions {
   readonly limits?: Partial<SampleStoreLimits>;
   /** The last commit of which the tables know; see `replayJournal`. */
   readonly tablesCommit: number;
+  /** Numbers of the stored series of the fleet level. */
+  readonly fleetSeries?: readonly number[];
   /** Gets the samples that only journals hold, in the order in which they were written. */
   readonly onReplay?: (samples: SampleBuffer) => void;
   /** Called whenever the catalog changed. */
@@ -84,7 +94,16 @@ export interface SampleStoreOptions {
  * commit at a time: `write`, then `publish` or `takeBack`.
  */
 export class SampleStore {
-  readonly stats: SampleStoreStats = { sealed: 0, merged: 0, failed: 0, droppedBytes: 0 };
+  readonly stats: SampleStoreStats = {
+    sealed: 0,
+    merged: 0,
+    failed: 0,
+    dropped: 0,
+    trimmed: 0,
+    expiredSamples: 0,
+    expiredBytes: 0,
+    droppedBytes: 0,
+  };
   private readonly directory: string;
   private readonly limits: SampleStoreLimits;
   private readonly onChange: () => void;
@@ -97,7 +116,11 @@ export class SampleStore {
   private version = 1;
   private readonly histograms = new Set<number>();
   private histogramSeries = new Uint32Array(0);
+  private readonly fleet = new FleetSeries();
+  private floors: LevelFloors = KEEP_ALL;
   private readonly sealer = new Sealer();
+  /** Whether the last try to seal or merge failed, as on a full disk. */
+  private isFailing = false;
   /** Blocks that were written without what the tombstones delete. */
   private readonly cleared = new Set<string>();
   private sealing: Promise<void> | undefined;
@@ -116,8 +139,9 @@ export class SampleStore {
     fs.mkdirSync(options.directory, { recursive: true });
     const store = new SampleStore(options);
     try {
+      for (const id of options.fleetSeries ?? []) store.fleet.add(id);
       store.tombstones = readTombstones(options.directory);
-      store.blocks = findBlocks(options.directory);
+      store.blocks = findBlocks(options.directory, store.fleet.ids);
       await store.takeUpJournals(options);
       return store;
     } catch (error) {
@@ -159,6 +183,42 @@ export class SampleStore {
     this.changed();
   }
 
+  /** Takes note of a series of the fleet level; before its first sample is written. */
+  addFleetSeries(id: number): void {
+    this.fleet.add(id);
+  }
+
+  /**
+   * Says what is too old. Whole blocks of it leave the catalog at once and their files after `removalDelayMs`; the rest
+   * is left out when its block is written anew, in the background. Readers leave out by themselves what is older.
+   */
+  expire(floors: LevelFloors): void {
+    this.floors = floors;
+    const expired = this.blocks.filter((block) => isExpired(block, floors));
+    if (expired.length > 0) {
+      this.blocks = this.blocks.filter((block) => !expired.includes(block));
+      for (const block of expired) this.noteExpired(block.samples, block.bytes);
+      this.stats.dropped += expired.length;
+      this.changed();
+      this.removeLater(expired);
+    }
+    this.seal();
+  }
+
+  /** Resolves once nothing is left to seal, merge or remove in the background, or a try failed. */
+  async settled(): Promise<void> {
+    await this.sealing;
+  }
+
+  private noteExpired(samples: number, bytes: number): void {
+    this.stats.expiredSamples += samples;
+    this.stats.expiredBytes += bytes;
+  }
+
+  private get cut(): Cut {
+    return { fleet: this.fleet.ids, floors: this.floors };
+  }
+
   /**
    * Makes samples durable; readers see them once `publish` was called.
    * @param withTables whether the commit also has rows in tables: then it counts only if the tables know its number.
@@ -179,9 +239,9 @@ export class SampleStore {
         if (row < samples.count) await this.rotate();
       }
     } catch (error) {
-      // After a failed sync nobody knows what of the file is on the disk, so nothing more is written to it.
-      this.active.openedMs = 0;
-      await this.takeBack();
+      // What can't be taken back now, as on a disk that is broken, is cut off before another segment is opened.
+      await this.takeBack().catch(() => {});
+      if (this.active.journal.isDoubtful) this.active.openedMs = 0;
       throw error;
     }
     this.commits = commit;
@@ -199,10 +259,9 @@ export class SampleStore {
   async takeBack(): Promise<void> {
     const placed = this.placed;
     this.placed = [];
-    for (const { segment, journalAt } of placed) {
-      segment.writer.takeBack();
-      await segment.journal.takeBack(journalAt);
-    }
+    for (const { segment } of placed) segment.writer.takeBack();
+    const cuts = await Promise.allSettled(placed.map(({ segment, journalAt }) => segment.journal.takeBack(journalAt)));
+    for (const cut of cuts) if (cut.status === 'rejected') throw cut.reason;
   }
 
   /**
@@ -239,11 +298,14 @@ export class SampleStore {
     // A segment that this very commit filled can't be sealed before the commit is through, so it isn't waited for.
     const isPlaced = (segment: OpenSegment) => this.placed.some((placed) => placed.segment === segment);
     while (this.waiting.length >= this.limits.maxWaitingSegments && !this.waiting.every(isPlaced)) {
+      if (this.isFailing) throw new Error('full segments can not be sealed, see barograph_store_seals_total');
       await new Promise<void>((resolve) => {
         this.roomWaiters.push(resolve);
         this.seal();
       });
     }
+    const { journal } = this.active;
+    if (journal.isDoubtful) await journal.takeBack(journal.size);
     const next = await this.openSegment(this.active.memory.sequence + 1, 0);
     this.waiting.push(this.active);
     this.active = next;
@@ -263,7 +325,9 @@ export class SampleStore {
 
   /** Seals what waits, oldest first, then removes what was deleted, then merges what is worth it, in the background. */
   private seal(): void {
-    if (this.sealing || this.isClosed || (this.waiting.length === 0 && this.tombstones.length === 0)) return;
+    if (this.sealing || this.isClosed) return;
+    const isIdle = this.waiting.length === 0 && this.tombstones.length === 0;
+    if (isIdle && !blockToTrim(this.blocks, this.floors)) return;
     this.sealing = this.sealWaiting().finally(() => {
       this.sealing = undefined;
     });
@@ -277,8 +341,12 @@ export class SampleStore {
       try {
         if (segment) await this.sealSegment(segment);
         else if (!(await this.mergeNext())) return;
+        this.isFailing = false;
       } catch {
         this.stats.failed++;
+        this.isFailing = true;
+        // Writes that wait for a place are refused rather than held until there is one.
+        for (const resolve of this.roomWaiters.splice(0)) resolve();
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
         if (!segment) return;
       }
@@ -291,6 +359,7 @@ export class SampleStore {
       kind: 'seal',
       memory: segment.memory,
       tombstones,
+      cut: this.cut,
       path: unfinishedFile(this.directory),
     });
     await this.replaceSegment(segment, block);
@@ -298,21 +367,41 @@ export class SampleStore {
 
   /** Writes one block anew, or several as one; says whether there was something to do. */
   private async mergeNext(): Promise<boolean> {
-    const { tombstones } = this;
-    const [tombstone] = tombstones;
+    const [tombstone] = this.tombstones;
     // A block may hold samples from both sides of a deletion only once those that it concerns are gone.
-    const parts = tombstone ? this.blocksWith(tombstone).slice(0, 1) : (blocksToMerge(this.blocks) ?? []);
+    const parts = tombstone ? this.blocksWith(tombstone).slice(0, 1) : [];
     if (parts.length > 0) {
-      const block = await this.sealer.run({ kind: 'merge', parts, tombstones, path: unfinishedFile(this.directory) });
-      this.replaceBlocks(parts, block);
+      this.replaceBlocks(parts, await this.merge(parts));
       return true;
     }
-    if (!tombstone) return false;
+    if (!tombstone) return (await this.trimNext()) || (await this.mergeAlike());
     this.tombstones = this.tombstones.filter((one) => one !== tombstone);
     writeTombstones(this.directory, this.tombstones);
     this.cleared.clear();
     this.changed();
     return true;
+  }
+
+  private async trimNext(): Promise<boolean> {
+    const old = blockToTrim(this.blocks, this.floors);
+    if (!old) return false;
+    const block = await this.merge([old]);
+    this.stats.trimmed++;
+    this.noteExpired(old.samples - block.samples, old.bytes - block.bytes);
+    this.replaceBlocks([old], block);
+    return true;
+  }
+
+  private async mergeAlike(): Promise<boolean> {
+    const parts = blocksToMerge(this.blocks);
+    if (!parts) return false;
+    this.replaceBlocks(parts, await this.merge(parts));
+    return true;
+  }
+
+  private merge(parts: readonly BlockSummary[]): Promise<BlockSummary> {
+    const { tombstones, cut } = this;
+    return this.sealer.run({ kind: 'merge', parts, tombstones, cut, path: unfinishedFile(this.directory) });
   }
 
   /** The blocks that may hold samples which a tombstone deletes. */
@@ -330,7 +419,9 @@ export class SampleStore {
   }
 
   private async replaceSegment(segment: OpenSegment, block: BlockSummary): Promise<void> {
-    this.blocks = [...this.blocks, this.giveName(block)];
+    // Of a segment in which all is too old nothing is left.
+    if (block.samples > 0) this.blocks = [...this.blocks, this.giveName(block)];
+    else fs.rmSync(block.path, { force: true });
     this.waiting = this.waiting.filter((one) => one !== segment);
     this.stats.sealed++;
     this.changed();
@@ -345,12 +436,16 @@ export class SampleStore {
     this.blocks = this.blocks.flatMap((one) => (one === parts[0] ? [named] : parts.includes(one) ? [] : [one]));
     this.stats.merged++;
     this.changed();
-    for (const part of parts) {
+    this.removeLater(parts);
+  }
+
+  private removeLater(blocks: readonly BlockSummary[]): void {
+    for (const { path } of blocks) {
       const remove = () => {
-        this.removals.delete(part.path);
-        fs.rmSync(part.path, { force: true });
+        this.removals.delete(path);
+        fs.rmSync(path, { force: true });
       };
-      this.removals.set(part.path, setTimeout(remove, REMOVAL_DELAY_MS).unref());
+      this.removals.set(path, setTimeout(remove, this.limits.removalDelayMs).unref());
     }
   }
 

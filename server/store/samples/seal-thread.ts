@@ -6,9 +6,12 @@ import type { SealAnswer, SealJob } from './sealer.ts';
 parentPort?.on('message', (job: SealJob) => {
   let answer: SealAnswer;
   try {
-    const { tombstones, path } = job;
-    const isSeal = job.kind === 'seal';
-    answer = { block: isSeal ? sealSegment(job.memory, tombstones, path) : mergeBlocks(job.parts, tombstones, path) };
+    const { tombstones, cut, path } = job;
+    const block =
+      job.kind === 'seal'
+        ? sealSegment(job.memory, tombstones, cut, path)
+        : mergeBlocks(job.parts, tombstones, cut, path);
+    answer = { block };
   } catch (error) {
     answer = { error: error instanceof Error ? error.message : String(error) };
   }

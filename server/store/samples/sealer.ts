@@ -1,11 +1,14 @@
 import { Worker } from 'node:worker_threads';
+import { LEVELS } from '../levels.ts';
 import type { BlockSummary } from './block-file.ts';
+import type { Cut, LevelFloors } from './cut.ts';
 import type { SegmentMemory } from './segment.ts';
 import type { Tombstone } from './tombstones.ts';
 
-/** What a sealing thread is asked to do; what was deleted is left out. */
+/** What a sealing thread is asked to do; what was deleted or is too old is left out. */
 export type SealJob = {
   readonly tombstones: readonly Tombstone[];
+  readonly cut: Cut;
   /** A file that doesn't count until it is renamed. */
   readonly path: string;
 } & (
@@ -59,8 +62,14 @@ export class Sealer {
 
 /** Blocks that are merged at once. */
 const MERGED_BLOCKS = 4;
-/** A merged block spans a day at most, so that retention by age can drop it as a whole. */
+/**
+ * A merged block spans a day at most, so that a level's samples in it all become too old within a day. Blocks of the
+ * fleet level alone are small and kept long, so they may span more.
+ */
 const MAX_SPAN_MS = 86_400_000;
+const MAX_FLEET_SPAN_MS = 16 * MAX_SPAN_MS;
+/** A block isn't written anew for the sake of samples that are too old for less than that. */
+const TRIM_SLACK_MS = MAX_SPAN_MS;
 const MAX_MERGED_SAMPLES = 200_000_000;
 
 /**
@@ -74,7 +83,28 @@ export function blocksToMerge(blocks: readonly BlockSummary[]): readonly BlockSu
     const total = samples.reduce((a, b) => a + b, 0);
     const span = Math.max(...parts.map((part) => part.maxMs)) - Math.min(...parts.map((part) => part.minMs));
     const alike = Math.max(...samples) <= MERGED_BLOCKS * Math.min(...samples);
-    if (alike && total <= MAX_MERGED_SAMPLES && span <= MAX_SPAN_MS) return parts;
+    const isFleet = parts.every(({ levels }) => levels.per_model.samples === 0);
+    const maxSpan = isFleet ? MAX_FLEET_SPAN_MS : MAX_SPAN_MS;
+    if (alike && total <= MAX_MERGED_SAMPLES && span <= maxSpan) return parts;
   }
   return undefined;
+}
+
+/** Whether all that a block holds is too old. */
+export function isExpired({ levels }: BlockSummary, floors: LevelFloors): boolean {
+  return LEVELS.every((level) => levels[level].samples === 0 || levels[level].maxMs < floors[level]);
+}
+
+/**
+ * The first block to write anew because of what is too old in it: all of a level, or a part that has been so for a day.
+ * Afterwards it holds nothing that is too old, so each block is written anew at most once a day, and mostly once in its
+ * life: when its day of per-model samples ends and the few of the fleet level are left.
+ */
+export function blockToTrim(blocks: readonly BlockSummary[], floors: LevelFloors): BlockSummary | undefined {
+  return blocks.find(({ levels }) =>
+    LEVELS.some((level) => {
+      const { minMs, maxMs } = levels[level];
+      return maxMs < floors[level] ? minMs <= maxMs : minMs < floors[level] - TRIM_SLACK_MS;
+    }),
+  );
 }
