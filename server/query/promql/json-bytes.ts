@@ -1,5 +1,6 @@
 import { BarographError } from '../../model/index.ts';
 import { formatValue } from './format.ts';
+import { decimalPlaces, writeShortDecimal } from './short-decimal.ts';
 
 /** Bytes of an answer at most: what browsers and clients can still take. */
 const MAX_BYTES = 512 * 1024 * 1024;
@@ -16,17 +17,21 @@ const CLOSE = 93;
 
 /** The times of the samples of a column, encoded once for every series that has them. */
 export interface SampleTimes {
-  /** `,[time,"` of each, one after the other. */
-  readonly opening: Uint8Array;
-  /** Where each begins, and behind them where the last ends. */
-  readonly offsets: Uint32Array;
+  /** `,[time,"` of each, every one in the same number of words; what follows its own bytes is overwritten. */
+  readonly words: Uint32Array;
+  readonly wordsEach: number;
+  /** Bytes of each that count. */
+  readonly lengths: Uint8Array;
 }
 
 /** Prepares times, which are JSON numbers as text. */
 export function sampleTimes(times: readonly string[]): SampleTimes {
-  const offsets = new Uint32Array(times.length + 1);
-  for (let i = 0; i < times.length; i++) offsets[i + 1] = offsets[i] + times[i].length + 4;
-  return { opening: Buffer.from(times.map((time) => `,[${time},"`).join(''), 'latin1'), offsets };
+  const lengths = Uint8Array.from(times, (time) => time.length + 4);
+  const wordsEach = Math.ceil(lengths.reduce((longest, length) => Math.max(longest, length), 0) / 4);
+  const bytes = Buffer.from(times.map((time) => `,[${time},"`.padEnd(wordsEach * 4)).join(''), 'latin1');
+  const words = new Uint32Array(times.length * wordsEach);
+  for (let i = 0; i < words.length; i++) words[i] = bytes.readUint32LE(4 * i);
+  return { words, wordsEach, lengths };
 }
 
 /**
@@ -35,12 +40,14 @@ export function sampleTimes(times: readonly string[]): SampleTimes {
  */
 export class JsonBytes {
   private bytes: Buffer<ArrayBuffer> = Buffer.allocUnsafeSlow(16_384);
+  private view = new DataView(this.bytes.buffer);
   private length = 0;
   /** Parts that are full, and how many bytes they have: what was written isn't moved until the end. */
   private readonly full: Buffer<ArrayBuffer>[] = [];
   private before = 0;
   private readonly quoted = new Map<string, string>();
   private scratch = Buffer.allocUnsafeSlow(4096);
+  private places = new Int8Array(512);
 
   /** Appends text as it is, in UTF-8. */
   text(text: string): void {
@@ -64,58 +71,85 @@ export class JsonBytes {
    * @returns whether there was any.
    */
   samples(times: SampleTimes, values: ArrayLike<number>, has: ArrayLike<number>): boolean {
-    // Numbers become text all at once, which costs half of what one string for each does; gauges repeat themselves.
-    const fresh: number[] = [];
+    if (this.places.length < values.length) this.places = new Int8Array(values.length);
+    const { places } = this;
+    // Numbers with many digits become text all at once, which costs half of what one string for each does.
+    const long: number[] = [];
     let last = Number.NaN;
     for (let i = 0; i < values.length; i++) {
-      if (has[i] !== 1 || values[i] === last) continue;
+      if (has[i] !== 1 || isSame(values[i], last)) continue;
       last = values[i];
-      fresh.push(last);
+      places[i] = decimalPlaces(last);
+      if (places[i] < 0) long.push(last);
     }
-    const digits = JSON.stringify(fresh);
-    if (this.scratch.length < digits.length) this.scratch = Buffer.allocUnsafeSlow(digits.length * 2);
-    this.scratch.write(digits, 0, 'latin1');
+    if (long.length > 0) {
+      const digits = JSON.stringify(long);
+      if (this.scratch.length < digits.length) this.scratch = Buffer.allocUnsafeSlow(digits.length * 2);
+      this.scratch.write(digits, 0, 'latin1');
+    }
     return this.writeSamples(times, values, has);
   }
 
-  private writeSamples({ opening, offsets }: SampleTimes, values: ArrayLike<number>, has: ArrayLike<number>): boolean {
-    const { scratch } = this;
+  private writeSamples(times: SampleTimes, values: ArrayLike<number>, has: ArrayLike<number>): boolean {
+    const { words, wordsEach, lengths } = times;
+    const { scratch, places } = this;
+    let { bytes, view } = this;
+    let at = this.length;
     let any = false;
     let last = Number.NaN;
-    let [from, to] = [0, 0];
+    /** The digits of the value before, and in which bytes they are; gauges repeat themselves. */
+    let digits = bytes;
+    let from = 0;
+    let to = 0;
+    /** Where the number before stands in the scratch text. */
+    let scratchTo = 0;
     for (let i = 0; i < values.length; i++) {
       if (has[i] !== 1) continue;
-      this.reserve(SAMPLE_BYTES);
-      const { bytes } = this;
-      let at = this.length;
-      // The comma before the first sample is left out.
-      for (let k = offsets[i] + (any ? 0 : 1), past = offsets[i + 1]; k < past; k++) bytes[at++] = opening[k];
-      any = true;
-      const value = values[i];
-      if (value !== last) {
-        // The next number in the scratch text stands behind a bracket or a comma.
-        from = to + 1;
-        to = from;
-        while (scratch[to] !== COMMA && scratch[to] !== CLOSE) to++;
-        last = value;
-      }
-      if (isPlain(value)) for (let k = from; k < to; k++) bytes[at++] = scratch[k];
-      else {
+      if (at + SAMPLE_BYTES > bytes.length) {
         this.length = at;
-        this.ascii(formatValue(value));
+        this.reserve(SAMPLE_BYTES);
+        ({ bytes, view } = this);
         at = this.length;
       }
+      for (let word = i * wordsEach, past = word + wordsEach, k = at; word < past; word++, k += 4) {
+        view.setUint32(k, words[word], true);
+      }
+      at += lengths[i];
+      if (!any) {
+        // No comma before the first sample.
+        bytes.copyWithin(at - lengths[i], at - lengths[i] + 1, at--);
+        any = true;
+      }
+      const value = values[i];
+      const first = at;
+      if (isSame(value, last)) for (let k = from; k < to; k++) bytes[at++] = digits[k];
+      else if (places[i] >= 0) at = writeShortDecimal(bytes, at, value, places[i]);
+      else {
+        // The next number in the scratch text stands behind a bracket or a comma.
+        let k = scratchTo + 1;
+        if (isPlain(value)) while (scratch[k] !== COMMA && scratch[k] !== CLOSE) bytes[at++] = scratch[k++];
+        else {
+          while (scratch[k] !== COMMA && scratch[k] !== CLOSE) k++;
+          at = writeAscii(bytes, at, formatValue(value));
+        }
+        scratchTo = k;
+      }
+      digits = bytes;
+      from = first;
+      to = at;
+      last = value;
       bytes[at] = QUOTE;
       bytes[at + 1] = CLOSE;
-      this.length = at + 2;
+      at += 2;
     }
+    this.length = at;
     return any;
   }
 
   /** Appends `[time,"value"]`; `time` is ASCII. */
   sample(time: string, value: number): void {
     this.reserve(SAMPLE_BYTES);
-    this.ascii(`[${time},"${formatValue(value)}"]`);
+    this.length = writeAscii(this.bytes, this.length, `[${time},"${formatValue(value)}"]`);
   }
 
   /** Appends a comma. */
@@ -132,6 +166,7 @@ export class JsonBytes {
   truncate(size: number): void {
     while (size < this.before) {
       this.bytes = this.full.pop() as Buffer<ArrayBuffer>;
+      this.view = new DataView(this.bytes.buffer);
       this.before -= this.bytes.length;
     }
     this.length = size - this.before;
@@ -150,13 +185,6 @@ export class JsonBytes {
     return bytes;
   }
 
-  private ascii(text: string): void {
-    const { bytes } = this;
-    let at = this.length;
-    for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
-    this.length = at;
-  }
-
   private reserve(more: number): void {
     if (this.length + more <= this.bytes.length) return;
     if (this.size > MAX_BYTES) {
@@ -172,8 +200,19 @@ export class JsonBytes {
     this.full.push(full);
     this.before += full.length;
     this.bytes = Buffer.allocUnsafeSlow(Math.max(Math.min(this.bytes.length * 2, PART_BYTES), more));
+    this.view = new DataView(this.bytes.buffer);
     this.length = 0;
   }
+}
+
+function writeAscii(bytes: Uint8Array, start: number, text: string): number {
+  for (let i = 0; i < text.length; i++) bytes[start + i] = text.charCodeAt(i);
+  return start + text.length;
+}
+
+/** Whether two numbers have the same digits; zeros may differ in sign. */
+function isSame(a: number, b: number): boolean {
+  return a === b && a !== 0;
 }
 
 /** Whether JSON writes a number just as Prometheus does: finite, not in exponent form, and not a negative zero. */

@@ -94,7 +94,7 @@ function compute(name: string, points: readonly Point[], ends: Float64Array, ran
     isCancelled: () => false,
   });
   const notes = new RangeNotes(context, { start: 0, end: 0 });
-  RANGE_FUNCTIONS.get(name)?.({ labels: [], samples, from, to, ends, rangeMs, shared: {} }, out, {
+  RANGE_FUNCTIONS.get(name)?.({ labels: [], samples, from, to, ends, rangeMs, ascends: false, shared: {} }, out, {
     args: [],
     timeOf: (i) => ends[i],
     notes,

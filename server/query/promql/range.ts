@@ -8,7 +8,7 @@ import { type Plan, type PlanNode, type Window, windowEnd } from './plan.ts';
 import { EXTENDED_RANGES, RANGE_FUNCTIONS, type RangeFunction } from './range-functions.ts';
 import { RangeNotes } from './range-notes.ts';
 import { dropped, joinDropped, NAME_ONLY, type VectorSeries } from './values.ts';
-import { findWindows, type SharedWindows, withoutStale } from './windows.ts';
+import { ascends, findWindows, type SharedWindows, withoutStale } from './windows.ts';
 
 /** Range functions whose result still is the metric, so that the name stays. */
 const KEEPS_NAME: ReadonlySet<string> = new Set(['last_over_time', 'first_over_time']);
@@ -69,7 +69,8 @@ export function rangeInto(
   let any = false;
   for (const { samples: series, dropName } of found) {
     context.tick(count + series.timestamps.length);
-    const samples = withoutStale(series);
+    const isAscending = ascends(series.values);
+    const samples = isAscending ? series : withoutStale(series);
     // The series of one target have the same timestamps, and so the same windows.
     if (!timestamps || !sameTimes(timestamps, samples.timestamps)) {
       timestamps = samples.timestamps;
@@ -77,7 +78,17 @@ export function rangeInto(
       shared = {};
     }
     const column = columns.next();
-    f({ labels: series.labels, samples, from, to, ends, rangeMs: window.rangeMs, shared }, column, scope);
+    const windows = {
+      labels: series.labels,
+      samples,
+      from,
+      to,
+      ends,
+      rangeMs: window.rangeMs,
+      ascends: isAscending,
+      shared,
+    };
+    f(windows, column, scope);
     if (column.has.indexOf(1) < 0) continue;
     const named = keepsName ? { labels: series.labels, dropName } : dropped({ labels: series.labels }, context);
     sink(named.labels, named.dropName, column);

@@ -43,39 +43,50 @@ function extrapolated(
  * between them, and resets are few. Whether any window had a value.
  */
 function floatColumn(windows: Windows, out: RangeOutput, isCounter: boolean, isRate: boolean): boolean {
-  const { samples, from, to, ends, rangeMs, shared } = windows;
-  const { timestamps, values } = samples;
-  const seconds = rangeMs / 1000;
-  const { factors, zeroPoints } = (shared.stretches ??= stretchesOf(windows, isRate));
-  const resets = isCounter ? resetIndices(values) : NO_RESETS;
+  const { samples, from, to, shared } = windows;
+  const { values } = samples;
+  const { factors, zeroPoints, zeroLimits } = (shared.stretches ??= stretchesOf(windows, isRate));
+  const resets = isCounter && !windows.ascends ? resetIndices(values) : NO_RESETS;
+  const hasResets = resets.length > 0;
+  const { values: outValues, has } = out;
+  const steps = factors.length;
   let [firstReset, pastReset] = [0, 0];
-  let any = false;
-  for (let step = 0; step < ends.length; step++) {
+  let found = 0;
+  for (let step = 0; step < steps; step++) {
     const first = from[step];
     const last = to[step] - 1;
     if (last <= first) continue;
-    let grown = values[last] - values[first];
-    if (resets.length > 0) {
+    const start = values[first];
+    let grown = values[last] - start;
+    if (hasResets) {
       while (firstReset < resets.length && resets[firstReset] <= first) firstReset++;
       if (pastReset < firstReset) pastReset = firstReset;
       while (pastReset < resets.length && resets[pastReset] <= last) pastReset++;
       for (let i = firstReset; i < pastReset; i++) grown += values[resets[i] - 1];
     }
     let factor = factors[step];
-    const start = values[first];
     // A product is cheaper than the quotient that decides, and rules nearly every window out.
-    if (isCounter && start >= 0 && start < zeroPoints[step] * grown * ABOVE_ROUNDING) {
-      const zeroPoint = start / grown;
-      if (zeroPoint < zeroPoints[step]) {
-        factor = stretch(timestamps[first], timestamps[last], last - first, ends[step], rangeMs, zeroPoint);
-        if (isRate) factor /= seconds;
-      }
+    if (isCounter && start >= 0 && start < zeroLimits[step] * grown && start / grown < zeroPoints[step]) {
+      factor = stretchToZero(windows, step, start / grown, isRate);
     }
-    out.values[step] = grown * factor;
-    out.has[step] = 1;
-    any = true;
+    outValues[step] = grown * factor;
+    has[step] = 1;
+    found++;
   }
-  return any;
+  return found > 0;
+}
+
+/** The stretch of a window whose counter was zero shortly before. */
+function stretchToZero(
+  { samples, from, to, ends, rangeMs }: Windows,
+  step: number,
+  zeroPoint: number,
+  isRate: boolean,
+) {
+  const { timestamps } = samples;
+  const [first, last] = [from[step], to[step] - 1];
+  const factor = stretch(timestamps[first], timestamps[last], last - first, ends[step], rangeMs, zeroPoint);
+  return isRate ? factor / (rangeMs / 1000) : factor;
 }
 
 /** The stretches of windows whose counters weren't zero just before, and from where on they were. */
@@ -83,6 +94,7 @@ function stretchesOf({ samples, from, to, ends, rangeMs }: Windows, isRate: bool
   const { timestamps } = samples;
   const factors = new Float64Array(ends.length);
   const zeroPoints = new Float64Array(ends.length);
+  const zeroLimits = new Float64Array(ends.length);
   const seconds = rangeMs / 1000;
   for (let step = 0; step < ends.length; step++) {
     const [first, last] = [from[step], to[step] - 1];
@@ -92,8 +104,9 @@ function stretchesOf({ samples, from, to, ends, rangeMs }: Windows, isRate: bool
     factors[step] = isRate ? factor / seconds : factor;
     const sampled = (lastMs - firstMs) / 1000;
     zeroPoints[step] = toStartOf(firstMs, sampled / gaps, ends[step] - rangeMs) / sampled;
+    zeroLimits[step] = zeroPoints[step] * ABOVE_ROUNDING;
   }
-  return { factors, zeroPoints };
+  return { factors, zeroPoints, zeroLimits };
 }
 
 /** Seconds from the start of a window to its first sample, or half a gap where that is far. */

@@ -38,7 +38,7 @@ function run(f: RangeFunction, points: readonly (readonly [number, number])[], r
   const args = [new Float64Array(ends.length).fill(30)];
   const notes = new RangeNotes(context, { start: 0, end: 0 });
   const scope = { args, timeOf: (i: number) => ends[i], notes, tick: () => {} };
-  f({ labels: [], samples, from, to, ends, rangeMs, shared: {} }, out, scope);
+  f({ labels: [], samples, from, to, ends, rangeMs, ascends: false, shared: {} }, out, scope);
   return out;
 }
 

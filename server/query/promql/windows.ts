@@ -17,6 +17,8 @@ export interface Windows {
   /** End of the window of step i, milliseconds, inside it; it begins `rangeMs` before, outside it. */
   readonly ends: Float64Array;
   readonly rangeMs: number;
+  /** Whether it is known that no value is smaller than the one before it, and none is NaN. */
+  readonly ascends: boolean;
   /** What functions compute of the windows alone; shared by neighbouring series with the same timestamps. */
   readonly shared: SharedWindows;
 }
@@ -32,6 +34,8 @@ export interface Stretches {
   readonly factors: Float64Array;
   /** Up to which share of the increase a first value means that the counter was zero within the stretch. */
   readonly zeroPoints: Float64Array;
+  /** A little more than `zeroPoints`, for a first look that rounding can't mislead. */
+  readonly zeroLimits: Float64Array;
 }
 
 /** The samples of one window. */
@@ -69,9 +73,29 @@ export function findWindows(
   }
 }
 
+/** Whether no value is smaller than the one before it and none is NaN, as in most stretches of a counter. */
+export function ascends(values: Float64Array): boolean {
+  for (let i = 1; i < values.length; i++) if (!(values[i] >= values[i - 1])) return false;
+  return values.length !== 1 || !Number.isNaN(values[0]);
+}
+
+/** Whether some value is NaN. */
+function hasNaN(values: Float64Array): boolean {
+  const n = values.length;
+  const even = n - (n % 4);
+  // Four at a time: a sum is NaN if one of its terms is, or for infinities that a closer look then clears.
+  for (let i = 0; i < even; i += 4) {
+    const sum = values[i] + values[i + 1] + values[i + 2] + values[i + 3];
+    if (Number.isNaN(sum)) return true;
+  }
+  for (let i = even; i < n; i++) if (Number.isNaN(values[i])) return true;
+  return false;
+}
+
 /** The samples without staleness markers: range functions never see them. */
 export function withoutStale(series: SeriesSamples): WindowSamples {
   const { timestamps, values, histograms } = series;
+  if (!hasNaN(values)) return series;
   const bits = bitsOf(values);
   const n = timestamps.length;
   let stale = 0;
