@@ -126,8 +126,8 @@ export class SampleReader {
         if (room <= 0) continue;
         const copied = reader.copy(ids[slot], startMs, endMs, columns, next[slot], room);
         const left = removeDeleted(deletions, ids[slot], columns, next[slot], copied);
-        // Samples lie here in the order in which they came.
-        if (left > 0) order.doubt(slot);
+        if (!reader.isOrdered(ids[slot])) order.doubt(slot);
+        order.add(slot, columns, next[slot], left);
         next[slot] += left;
       }
     }

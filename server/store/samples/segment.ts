@@ -8,6 +8,9 @@ import type { SampleBuffer } from './sample-buffer.ts';
  * A series' samples are in runs of 8, then 32, then 128 slots, so that a series with one sample costs little and one
  * with many is read in long strides. A slot is a time (milliseconds after the run's base) and a value. A run's number
  * of samples is stored last and atomically, so a reader never sees a slot that isn't written whole.
+ *
+ * What is known of a run lies in one record, and each record names the run before it of its series: a query of the last
+ * minutes looks at a series' newest run and seldom at another, and misses the processor's caches once a run.
  */
 
 /** Slots of the runs of a series, the last size again and again. */
@@ -16,6 +19,27 @@ const RUN_SLOTS = [8, 32, 128];
 const SLOTS_PER_RUN = RUN_SLOTS[0];
 /** Milliseconds after a run's base that a slot can hold: 49 days. */
 const MAX_OFFSET_MS = 2 ** 32 - 1;
+/** Below this many samples a loop copies faster than a call does. */
+const SHORT_COPY = 48;
+
+/** 32-bit words of a run's record, two to the power of `RECORD_SHIFT`, and what stands in each. */
+const RECORD_SHIFT = 3;
+const RECORD_WORDS = 1 << RECORD_SHIFT;
+/** Words 0 and 1, a float64: milliseconds that the slots count from. */
+const SERIES = 2;
+const START_SLOT = 3;
+/** Published samples; stored and loaded atomically. */
+const COUNT = 4;
+/** The largest offset, published or not. */
+const MAX_OFFSET = 5;
+/** The run before of the same series plus one, 0 where it is the first. */
+const PREVIOUS = 6;
+const FLAGS = 7;
+
+/** Some sample in the run isn't later than the one before it. */
+const IS_UNORDERED = 1;
+/** The runs before it are in order, and so is this one's base after them. */
+const FOLLOWS = 2;
 
 /** The shared memory of a segment; what another thread needs to read it. */
 export interface SegmentMemory {
@@ -25,14 +49,8 @@ export interface SegmentMemory {
   readonly used: SharedArrayBuffer;
   /** Float64: the earliest and the latest time, milliseconds. */
   readonly range: SharedArrayBuffer;
-  /** Uint32 a run: its series; its first slot; Int32 a run: its number of samples. */
-  readonly runSeries: SharedArrayBuffer;
-  readonly runStart: SharedArrayBuffer;
-  readonly runCount: SharedArrayBuffer;
-  /** Float64 a run: its base, milliseconds. */
-  readonly runBase: SharedArrayBuffer;
-  /** Uint32 a run: the largest offset in it. */
-  readonly runMax: SharedArrayBuffer;
+  /** Eight 32-bit words a run: its record. */
+  readonly records: SharedArrayBuffer;
   /** Uint32 a slot: milliseconds after the base. */
   readonly offsets: SharedArrayBuffer;
   /** Float64 a slot. */
@@ -48,11 +66,7 @@ export function createSegmentMemory(sequence: number, slots: number): SegmentMem
     sequence,
     used: new SharedArrayBuffer(4),
     range,
-    runSeries: new SharedArrayBuffer(runs * 4),
-    runStart: new SharedArrayBuffer(runs * 4),
-    runCount: new SharedArrayBuffer(runs * 4),
-    runBase: new SharedArrayBuffer(runs * 8),
-    runMax: new SharedArrayBuffer(runs * 4),
+    records: new SharedArrayBuffer(runs * RECORD_WORDS * 4),
     offsets: new SharedArrayBuffer(slots * 4),
     values: new SharedArrayBuffer(slots * 8),
   };
@@ -63,24 +77,24 @@ abstract class SegmentArrays {
   protected readonly used: Int32Array;
   /** The earliest and the latest time, milliseconds; they move apart while it is written. */
   readonly range: Float64Array;
-  protected readonly runSeries: Uint32Array;
-  protected readonly runStart: Uint32Array;
-  protected readonly runCount: Int32Array;
-  protected readonly runBase: Float64Array;
-  protected readonly runMax: Uint32Array;
+  /** The records, as words and as the bases in them. */
+  protected readonly records: Uint32Array;
+  protected readonly bases: Float64Array;
   protected readonly offsets: Uint32Array;
   protected readonly valueWords: Uint32Array;
 
   constructor(memory: SegmentMemory) {
     this.used = new Int32Array(memory.used);
     this.range = new Float64Array(memory.range);
-    this.runSeries = new Uint32Array(memory.runSeries);
-    this.runStart = new Uint32Array(memory.runStart);
-    this.runCount = new Int32Array(memory.runCount);
-    this.runBase = new Float64Array(memory.runBase);
-    this.runMax = new Uint32Array(memory.runMax);
+    this.records = new Uint32Array(memory.records);
+    this.bases = new Float64Array(memory.records);
     this.offsets = new Uint32Array(memory.offsets);
     this.valueWords = new Uint32Array(memory.values);
+  }
+
+  /** How many runs there is room for. */
+  protected get runLimit(): number {
+    return this.records.length >>> RECORD_SHIFT;
   }
 }
 
@@ -120,7 +134,7 @@ export class SegmentWriter extends SegmentArrays {
   /** Places the buffer's rows from `from` on, as many as fit; returns the row after the last one. */
   place(buffer: SampleBuffer, from: number): number {
     const { series, times, valueWords, count } = buffer;
-    const { offsets, runStart, runBase, runMax } = this;
+    const { offsets, records, bases } = this;
     let [min, max] = [this.min, this.max];
     let row = from;
     for (; row < count; row++) {
@@ -132,10 +146,13 @@ export class SegmentWriter extends SegmentArrays {
         run = this.open(id, time);
         if (run < 0) break;
       }
-      const slot = runStart[run] + this.placed[run]++;
-      const offset = time - runBase[run];
+      const record = run << RECORD_SHIFT;
+      const placed = this.placed[run]++;
+      const slot = records[record + START_SLOT] + placed;
+      const offset = time - bases[record >>> 1];
       offsets[slot] = offset;
-      if (offset > runMax[run]) runMax[run] = offset;
+      if (offset > records[record + MAX_OFFSET]) records[record + MAX_OFFSET] = offset;
+      else if (placed > 0) records[record + FLAGS] |= IS_UNORDERED;
       this.valueWords[2 * slot] = valueWords[2 * row];
       this.valueWords[2 * slot + 1] = valueWords[2 * row + 1];
       if (this.touchedCount === this.touched.length) this.touched = grown(this.touched, 0);
@@ -154,7 +171,7 @@ export class SegmentWriter extends SegmentArrays {
     this.range[1] = this.max;
     for (let i = 0; i < this.touchedCount; i++) {
       const run = this.touched[i];
-      Atomics.store(this.runCount, run, this.placed[run]);
+      Atomics.store(this.records, (run << RECORD_SHIFT) + COUNT, this.placed[run]);
     }
     this.touchedCount = 0;
     // Readers look at the number of runs first, so whatever they find by it is written.
@@ -163,12 +180,15 @@ export class SegmentWriter extends SegmentArrays {
 
   /** Takes back what was placed and not published. */
   takeBack(): void {
-    for (let i = 0; i < this.touchedCount; i++) this.placed[this.touched[i]] = this.runCount[this.touched[i]];
+    for (let i = 0; i < this.touchedCount; i++) {
+      const run = this.touched[i];
+      this.placed[run] = this.records[(run << RECORD_SHIFT) + COUNT];
+    }
     this.touchedCount = 0;
   }
 
   private fits(run: number, id: number, time: number): boolean {
-    const offset = time - this.runBase[run];
+    const offset = time - this.bases[run << (RECORD_SHIFT - 1)];
     return offset >= 0 && offset <= MAX_OFFSET_MS && this.placed[run] < RUN_SLOTS[this.openClass[id]];
   }
 
@@ -178,20 +198,31 @@ export class SegmentWriter extends SegmentArrays {
     // A run that ends because of its time, not its length, says nothing about how many will come.
     const isFull = hadRun && this.placed[this.openRun[id] - 1] === RUN_SLOTS[this.openClass[id]];
     const size = isFull ? Math.min(this.openClass[id] + 1, RUN_SLOTS.length - 1) : hadRun ? this.openClass[id] : 0;
-    if (this.runs === this.runSeries.length || this.slots + RUN_SLOTS[size] > this.offsets.length) return -1;
+    if (this.runs === this.runLimit || this.slots + RUN_SLOTS[size] > this.offsets.length) return -1;
     const run = this.runs++;
     if (run === this.placed.length) {
       const larger = new Uint8Array(this.placed.length * 2);
       larger.set(this.placed);
       this.placed = larger;
     }
-    this.runSeries[run] = id;
-    this.runStart[run] = this.slots;
-    this.runBase[run] = time;
+    const record = run << RECORD_SHIFT;
+    this.records[record + SERIES] = id;
+    this.records[record + START_SLOT] = this.slots;
+    this.records[record + PREVIOUS] = this.openRun[id];
+    this.records[record + FLAGS] = this.follows(this.openRun[id] - 1, time) ? FOLLOWS : 0;
+    this.bases[record >>> 1] = time;
     this.slots += RUN_SLOTS[size];
     this.openRun[id] = run + 1;
     this.openClass[id] = size;
     return run;
+  }
+
+  /** Whether a run that begins at `time` comes after all of its series so far, `before` being the last of them. */
+  private follows(before: number, time: number): boolean {
+    if (before < 0) return true;
+    const record = before << RECORD_SHIFT;
+    if (this.records[record + FLAGS] !== FOLLOWS) return false;
+    return time > this.bases[record >>> 1] + this.records[record + MAX_OFFSET];
   }
 
   private growSeries(id: number): void {
@@ -205,11 +236,11 @@ export class SegmentWriter extends SegmentArrays {
 /** Reads a segment from any thread. What it finds is what was written when `refresh` was called, or later. */
 export class SegmentReader extends SegmentArrays {
   readonly sequence: number;
-  /** By series: its first and last run plus one; by run: the next one of its series plus one. */
-  private firstRun = new Uint32Array(4096);
+  /** By series: its newest run plus one. */
   private lastRun = new Uint32Array(4096);
-  private nextRun = new Uint32Array(4096);
   private known = 0;
+  /** The records of the runs that a series' samples are wanted of, the newest first. */
+  private wanted = new Uint32Array(64);
 
   constructor(memory: SegmentMemory) {
     super(memory);
@@ -219,16 +250,9 @@ export class SegmentReader extends SegmentArrays {
   /** Takes note of the runs that were opened since the last call. */
   refresh(): void {
     const runs = Atomics.load(this.used, 0);
-    if (runs > this.nextRun.length) this.nextRun = grown(this.nextRun, runs);
     for (let run = this.known; run < runs; run++) {
-      const id = this.runSeries[run];
-      if (id >= this.firstRun.length) {
-        this.firstRun = grown(this.firstRun, id + 1);
-        this.lastRun = grown(this.lastRun, id + 1);
-      }
-      const last = this.lastRun[id];
-      if (last === 0) this.firstRun[id] = run + 1;
-      else this.nextRun[last - 1] = run + 1;
+      const id = this.records[(run << RECORD_SHIFT) + SERIES];
+      if (id >= this.lastRun.length) this.lastRun = grown(this.lastRun, id + 1);
       this.lastRun[id] = run + 1;
     }
     this.known = runs;
@@ -241,16 +265,14 @@ export class SegmentReader extends SegmentArrays {
 
   /** Numbers of series with samples here lie below it. */
   get seriesEnd(): number {
-    return this.firstRun.length;
+    return this.lastRun.length;
   }
 
   /** How many samples a series has in the runs that may hold some of `[startMs, endMs]`. */
   count(id: number, startMs: number, endMs: number): number {
-    if (id >= this.firstRun.length) return 0;
+    const wanted = this.find(id, startMs, endMs);
     let count = 0;
-    for (let run = this.firstRun[id]; run > 0; run = this.nextRun[run - 1]) {
-      if (this.isWanted(run - 1, startMs, endMs)) count += Atomics.load(this.runCount, run - 1);
-    }
+    for (let i = 0; i < wanted; i++) count += Atomics.load(this.records, this.wanted[i] + COUNT);
     return count;
   }
 
@@ -259,36 +281,83 @@ export class SegmentReader extends SegmentArrays {
    * @param max what there is room for: the writer may have added some since `count`.
    */
   copy(id: number, startMs: number, endMs: number, out: SampleColumns, at: number, max: number): number {
-    if (id >= this.firstRun.length) return 0;
     let copied = 0;
-    for (let run = this.firstRun[id]; run > 0 && copied < max; run = this.nextRun[run - 1]) {
-      if (!this.isWanted(run - 1, startMs, endMs)) continue;
-      copied += this.copyRun(run - 1, startMs, endMs, out, at + copied, max - copied);
+    for (let i = this.find(id, startMs, endMs) - 1; i >= 0 && copied < max; i--) {
+      copied += this.copyRun(this.wanted[i], startMs, endMs, out, at + copied, max - copied);
     }
     return copied;
   }
 
+  /** Whether all samples of a series, those of a copy made before included, came in the order of their times. */
+  isOrdered(id: number): boolean {
+    const last = id < this.lastRun.length ? this.lastRun[id] : 0;
+    return last === 0 || this.records[((last - 1) << RECORD_SHIFT) + FLAGS] === FOLLOWS;
+  }
+
+  /** Writes the records of the runs that may hold samples of the range to `wanted`; returns how many. */
+  private find(id: number, startMs: number, endMs: number): number {
+    if (id >= this.lastRun.length) return 0;
+    const { records, bases } = this;
+    let found = 0;
+    for (let run = this.lastRun[id]; run > 0; ) {
+      const record = (run - 1) << RECORD_SHIFT;
+      const base = bases[record >>> 1];
+      if (base + records[record + MAX_OFFSET] < startMs) {
+        // What came before is earlier still.
+        if ((records[record + FLAGS] & FOLLOWS) !== 0) break;
+      } else if (base <= endMs) {
+        if (found === this.wanted.length) this.wanted = grown(this.wanted, 0);
+        this.wanted[found++] = record;
+      }
+      run = records[record + PREVIOUS];
+    }
+    return found;
+  }
+
   private copyRun(
-    run: number,
+    record: number,
     startMs: number,
     endMs: number,
     { times, valueWords }: SampleColumns,
     at: number,
     max: number,
   ): number {
-    const { offsets } = this;
-    const start = this.runStart[run];
-    const base = this.runBase[run];
-    const count = Math.min(Atomics.load(this.runCount, run), max);
-    if (base >= startMs && base + this.runMax[run] <= endMs) {
-      for (let i = 0; i < count; i++) times[at + i] = base + offsets[start + i];
-      valueWords.set(this.valueWords.subarray(2 * start, 2 * (start + count)), 2 * at);
-      return count;
+    const { offsets, records } = this;
+    const base = this.bases[record >>> 1];
+    let start = records[record + START_SLOT];
+    let count = Math.min(Atomics.load(records, record + COUNT), max);
+    if (base < startMs || base + records[record + MAX_OFFSET] > endMs) {
+      // The flags are read after the number, so they hold for all of these samples.
+      if ((records[record + FLAGS] & IS_UNORDERED) !== 0)
+        return this.pick(record, count, startMs, endMs, at, times, valueWords);
+      const first = firstSlotAtOrAfter(offsets, start, start + count, startMs - base);
+      count = firstSlotAtOrAfter(offsets, first, start + count, endMs - base + 1) - first;
+      start = first;
     }
-    // An instant query wants few of the samples of a run.
+    for (let i = 0; i < count; i++) times[at + i] = base + offsets[start + i];
+    if (count >= SHORT_COPY) valueWords.set(this.valueWords.subarray(2 * start, 2 * (start + count)), 2 * at);
+    else {
+      const shift = 2 * (at - start);
+      for (let word = 2 * start; word < 2 * (start + count); word++) valueWords[word + shift] = this.valueWords[word];
+    }
+    return count;
+  }
+
+  /** Copies the samples of a run in no order that lie in the range. */
+  private pick(
+    record: number,
+    count: number,
+    startMs: number,
+    endMs: number,
+    at: number,
+    times: Float64Array,
+    valueWords: Uint32Array,
+  ): number {
+    const base = this.bases[record >>> 1];
+    const start = this.records[record + START_SLOT];
     let copied = 0;
     for (let slot = start; slot < start + count; slot++) {
-      const time = base + offsets[slot];
+      const time = base + this.offsets[slot];
       if (time < startMs || time > endMs) continue;
       times[at + copied] = time;
       valueWords[2 * (at + copied)] = this.valueWords[2 * slot];
@@ -297,11 +366,17 @@ export class SegmentReader extends SegmentArrays {
     }
     return copied;
   }
+}
 
-  private isWanted(run: number, startMs: number, endMs: number): boolean {
-    const base = this.runBase[run];
-    return base <= endMs && base + this.runMax[run] >= startMs;
+/** The first slot in `[from, to)` whose offset is at or after `offset`, or `to`; the offsets ascend. */
+function firstSlotAtOrAfter(offsets: Uint32Array, from: number, to: number, offset: number): number {
+  let [low, high] = [from, to];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (offsets[middle] < offset) low = middle + 1;
+    else high = middle;
   }
+  return low;
 }
 
 function grown(old: Uint32Array, needed: number): Uint32Array<ArrayBuffer> {
