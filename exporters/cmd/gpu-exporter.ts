@@ -88,11 +88,11 @@ async function check(options: GpuOptions): Promise<number> {
 }
 
 async function serve(options: GpuOptions): Promise<number> {
+  const stopped = untilStopped();
   const collector = createCollector(options);
   // It listens before it knows anything: a source that hangs at the start must not look like an exporter that is down.
   const endpoint = await serveMetrics(collector, options.host, options.port);
   console.log(`barograph-gpu-exporter listens on ${endpoint.url}/metrics`);
-  const stopped = untilStopped();
   await Promise.race([collector.start(), stopped]);
   const pushing = options.otlpUrl === undefined ? undefined : startPushing(collector, options, options.otlpUrl);
   await stopped;

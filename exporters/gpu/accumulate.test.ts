@@ -59,6 +59,17 @@ describe('totals of a source', () => {
 });
 
 describe('rates', () => {
+  it('that are the mean over a time count for exactly that time, however long ago the last one was', () => {
+    const counters = new DeviceCounters(60_000);
+    const mean = (value: number, overMs: number): Measure => ({
+      ...{ kind: 'rate', metric: 'gpu_pcie_bytes_total', labels: { direction: 'rx' } },
+      ...{ value, overMs },
+    });
+    counters.observe('nvml', [mean(1000, 500)], 0, 0);
+    counters.observe('nvml', [mean(10, 300_000)], 300_000, 0);
+    expect(valuesOf(counters)).toEqual({ gpu_pcie_bytes_total: 500 + 3000 });
+  });
+
   const rate = (value: number, direction: string): Measure => ({
     kind: 'rate',
     metric: 'gpu_pcie_bytes_total',

@@ -38,9 +38,9 @@ const COUNTER_REASONS: ReadonlyMap<string, string> = new Map(
  * Makes counters of one GPU of what sources say: totals that may start again, rates and masks that hold for a while,
  * and errors of which only the last is known.
  *
- * A rate or a mask is taken to change half way between two readings (the trapezoid rule), so that the error is of the
- * order of the interval however often something holds. A gap longer than `mostGapMs` counts for nothing: what happened
- * meanwhile isn't known.
+ * A rate or a mask of a moment is taken to change half way between two readings (the trapezoid rule), so that the error is
+ * of the order of the interval however often something holds. A gap longer than `mostGapMs` counts for nothing: what
+ * happened meanwhile isn't known. A rate that is the mean over a time counts for that time, exactly.
  */
 export class DeviceCounters {
   private readonly mostGapMs: number;
@@ -120,10 +120,14 @@ export class DeviceCounters {
 
   private observeRate(
     source: SourceName,
-    { metric, labels = {}, value }: { metric: string; labels?: MeasureLabels; value: number },
+    { metric, labels = {}, value, overMs }: Extract<Measure, { kind: 'rate' }>,
     nowMs: number,
     unixMs: number,
   ): void {
+    if (overMs !== undefined) {
+      this.add(metric, labels, value * (overMs / 1000), unixMs);
+      return;
+    }
     const key = keyOf(metric, labels);
     const last = this.rates.get(key);
     const gapMs = last && last.source === source ? nowMs - last.atMs : 0;

@@ -77,6 +77,18 @@ describe('Collector', () => {
     expect(lines).toContain('missing: gpu_sm_occupancy_ratio: it is off; switch it on');
   });
 
+  it('forgets a workload with the poll that no longer has its process', async () => {
+    const device = { ...REPORT.devices[0], pods: undefined };
+    let processes = [{ pid: 4_000_000, memoryBytes: 1000 }];
+    const { collector, text } = create([
+      scheduled('nvml', () => Promise.resolve({ ...REPORT, devices: [{ ...device, processes }] })),
+    ]);
+    await collector.start();
+    expect(text()).toMatch(/gpu_workload_memory_used_bytes\{.*deployment="unknown"\} 1000/);
+    processes = [];
+    await expect.poll(text, { timeout: 5000 }).not.toContain('gpu_workload_info');
+  });
+
   it('does not wait for a source that hangs, and answers without it', { timeout: 20_000 }, async () => {
     const hanging = scheduled('nvidia-smi', () => new Promise(() => undefined));
     const { collector, text } = create([scheduled('dcgm', () => Promise.resolve(REPORT)), hanging]);

@@ -53,7 +53,7 @@ interface Running {
 }
 
 const OPTIONAL_RETRY_MS = 60_000;
-const WORKLOADS_EVERY_MS = 10_000;
+const PODS_EVERY_MS = 10_000;
 const WORKLOADS_TIMEOUT_MS = 5_000;
 const MOST_WORKLOADS = 2048;
 const MOST_PROCESSES = 1024;
@@ -70,6 +70,7 @@ export class Collector {
   private workloadTimer: NodeJS.Timeout | undefined;
   private podDevices: readonly PodDevices[] = [];
   private hasToldPodResources = false;
+  private isJoining = false;
   private isClosed = false;
   private otlp: { sent: number; failed: number } | undefined;
 
@@ -216,6 +217,8 @@ export class Collector {
       if (running.isUp !== true) this.options.log(`${source.name}: reads ${countGpus(report.devices)}`);
       running.isUp = true;
       running.hasAnswered = true;
+      // A process that is gone must not hold memory until the kubelet is asked again.
+      await this.joinWorkloads();
     } catch (error) {
       const code = error instanceof ExporterError ? error.code : 'failed';
       running.lastError = (error as Error).message;
@@ -260,22 +263,30 @@ export class Collector {
       void this.refreshWorkloads().then(() => {
         if (!this.isClosed) this.scheduleWorkloads();
       });
-    }, WORKLOADS_EVERY_MS);
+    }, PODS_EVERY_MS);
     this.workloadTimer.unref();
   }
 
   /** Who uses GPUs comes second to what they do, so nothing that goes wrong here ends anything. */
   private async refreshWorkloads(): Promise<void> {
+    await this.refreshPodDevices();
+    await this.joinWorkloads();
+  }
+
+  private async joinWorkloads(): Promise<void> {
+    if (this.isJoining) return;
+    this.isJoining = true;
     try {
       await this.joinNow();
     } catch (error) {
       this.workloads = [];
       this.options.log(`workloads: ${(error as Error).message}`);
+    } finally {
+      this.isJoining = false;
     }
   }
 
   private async joinNow(): Promise<void> {
-    await this.refreshPodDevices();
     const devices = this.fleet.view(this.now());
     const identities = new Map<number, ProcessIdentity>();
     const pids = new Set(devices.flatMap(({ processes }) => processes.map(({ pid }) => pid)));

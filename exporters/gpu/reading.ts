@@ -8,7 +8,7 @@ export const SOURCE_NAMES: readonly SourceName[] = ['dcgm', 'nvml', 'nvidia-smi'
  * One thing that a source says of a GPU, in the metric's own unit. What can't be read is left out.
  *
  * `gauge`: a value of this moment. `counter`: a total since the source's own start, which may fall back to 0.
- * `rate`: per second, at this moment; its time integral becomes a counter. `reasons`: the mask of clock event reasons
+ * `rate`: per second, at this moment or as the mean over `overMs`; its time integral becomes a counter. `reasons`: the mask of clock event reasons
  * that hold now. `last_xid`: the number of the last Xid error, where 0 stands for none. `xid_window`: how often an Xid
  * came within a sliding window. `xid_events`: how often an Xid came since the last reading; 0 of Xid 0 says that the
  * source would have told of any.
@@ -16,7 +16,14 @@ export const SOURCE_NAMES: readonly SourceName[] = ['dcgm', 'nvml', 'nvidia-smi'
 export type Measure =
   | { readonly kind: 'gauge'; readonly metric: string; readonly labels?: MeasureLabels; readonly value: number }
   | { readonly kind: 'counter'; readonly metric: string; readonly labels?: MeasureLabels; readonly value: number }
-  | { readonly kind: 'rate'; readonly metric: string; readonly labels?: MeasureLabels; readonly value: number }
+  | {
+      readonly kind: 'rate';
+      readonly metric: string;
+      readonly labels?: MeasureLabels;
+      readonly value: number;
+      /** The time up to now that the value is the mean of, in ms; absent where it is that of a moment. */
+      readonly overMs?: number;
+    }
   | { readonly kind: 'reasons'; readonly metric: 'gpu_throttle_seconds_total'; readonly mask: bigint }
   | { readonly kind: 'last_xid'; readonly metric: 'gpu_xid_errors_total'; readonly xid: number }
   | {

@@ -1,8 +1,9 @@
 import { type DeviceState, type Measure, scaled } from '../reading.ts';
 import { NVML, stateOfCode } from './codes.ts';
 import {
-  fieldValue,
+  fieldValues,
   memoryV2,
+  type NvmlField,
   readFieldValue,
   readMemoryV2,
   readTemperatureV1,
@@ -13,29 +14,47 @@ import {
 } from './layout.ts';
 import type { NvmlArgument, NvmlLibrary } from './library.ts';
 
-/** `nvmlPerfPolicyType_t`, by the contract's reason. */
-const VIOLATIONS: readonly (readonly [number, string])[] = [
-  [0, 'power'],
-  [1, 'thermal'],
-  [2, 'sync_boost'],
-  [3, 'board_limit'],
-  [5, 'reliability'],
+/** Time throttled in ns, by the contract's reason: the field of it, and its `nvmlPerfPolicyType_t`. */
+const VIOLATIONS: readonly { readonly reason: string; readonly field: number; readonly policy: number }[] = [
+  { reason: 'power', field: 74, policy: 0 },
+  { reason: 'thermal', field: 75, policy: 1 },
+  { reason: 'sync_boost', field: 76, policy: 2 },
+  { reason: 'board_limit', field: 77, policy: 3 },
+  { reason: 'reliability', field: 79, policy: 5 },
 ];
 const NVLINK_ERRORS: readonly string[] = ['replay', 'recovery', 'crc_flit', 'crc_data'];
 const MOST_NVLINKS = 18;
-/** Field ids of nvml.h. Those of the newer throttle counters differ between drivers, so they aren't used. */
+/** Field ids of nvml.h. Those of the newer throttle counters differ between drivers (251 or 269), so they aren't used. */
 const FIELDS = { memoryTemperature: 82, nvlinkRawTxKib: 140, nvlinkRawRxKib: 141 } as const;
 const ALL_LINKS = 0xffffffff;
+// One call for all, because the driver answers the throttle counters together: 1 ms of its time in place of 5.
+const ASKED_FIELDS: readonly NvmlField[] = [
+  ...VIOLATIONS.map(({ field }) => ({ id: field })),
+  { id: FIELDS.memoryTemperature },
+  { id: FIELDS.nvlinkRawTxKib, scope: ALL_LINKS },
+  { id: FIELDS.nvlinkRawRxKib, scope: ALL_LINKS },
+];
+
+/** What NVML says of one GPU. */
+export interface DeviceMeasures {
+  readonly measures: readonly Measure[];
+  /** `ok` unless it stopped answering meanwhile. */
+  readonly state: DeviceState;
+  /** Whether a link is up; without one every counter of links is 0 for want of links. */
+  readonly hasNvlink: boolean;
+}
 
 /** Reads one GPU's values; the state says when it stopped answering. */
-export function readDeviceMeasures(library: NvmlLibrary, device: bigint): { measures: Measure[]; state: DeviceState } {
+export function readDeviceMeasures(library: NvmlLibrary, device: bigint): DeviceMeasures {
   const reading = new Reading(library, device);
   readMemory(reading);
   readLoad(reading);
-  readThrottling(reading);
+  const fields = reading.fields(ASKED_FIELDS);
+  readFields(reading, fields);
+  readThrottling(reading, fields);
   readErrors(reading);
-  readLinks(reading);
-  return { measures: reading.measures, state: reading.state };
+  const hasNvlink = readLinks(reading, fields);
+  return { measures: reading.measures, state: reading.state, hasNvlink };
 }
 
 /** Calls for one GPU, which stop as soon as it is lost: a driver takes seconds for each call to a GPU that is gone. */
@@ -68,9 +87,16 @@ class Reading {
     return this.ask(symbol, ...before, out) ? out.readBigUInt64LE() : undefined;
   }
 
-  field(id: number, scope = 0): number | undefined {
-    const value = fieldValue(id, scope);
-    return this.ask('nvmlDeviceGetFieldValues', 1, value) ? readFieldValue(value) : undefined;
+  /** The values of fields by id, of those that the driver has. */
+  fields(asked: readonly NvmlField[]): ReadonlyMap<number, number> {
+    const values = fieldValues(asked);
+    if (!this.ask('nvmlDeviceGetFieldValues', asked.length, values)) return new Map();
+    const found = new Map<number, number>();
+    for (const [i, { id }] of asked.entries()) {
+      const value = readFieldValue(values, i);
+      if (value !== undefined) found.set(id, value);
+    }
+    return found;
   }
 
   gauge(metric: string, value: number | undefined, factor = 1): void {
@@ -107,22 +133,27 @@ function readLoad(reading: Reading): void {
   if (reading.ask('nvmlDeviceGetTemperatureV', temperature))
     reading.gauge('gpu_temperature_celsius', readTemperatureV1(temperature));
   else reading.gauge('gpu_temperature_celsius', reading.number('nvmlDeviceGetTemperature', 0));
-  const memoryTemperature = reading.field(FIELDS.memoryTemperature);
-  // Boards without the sensor say 0.
-  if (memoryTemperature !== 0) reading.gauge('gpu_memory_temperature_celsius', memoryTemperature);
   reading.gauge('gpu_clock_hertz', reading.number('nvmlDeviceGetClockInfo', 1), 1e6);
   reading.gauge('gpu_memory_clock_hertz', reading.number('nvmlDeviceGetClockInfo', 2), 1e6);
 }
 
-function readThrottling(reading: Reading): void {
+function readFields(reading: Reading, fields: ReadonlyMap<number, number>): void {
+  const memoryTemperature = fields.get(FIELDS.memoryTemperature);
+  // Boards without the sensor say 0.
+  if (memoryTemperature !== 0) reading.gauge('gpu_memory_temperature_celsius', memoryTemperature);
+}
+
+function readThrottling(reading: Reading, fields: ReadonlyMap<number, number>): void {
   const mask =
     reading.bigNumber('nvmlDeviceGetCurrentClocksEventReasons') ??
     reading.bigNumber('nvmlDeviceGetCurrentClocksThrottleReasons');
   if (mask !== undefined) reading.measures.push({ kind: 'reasons', metric: 'gpu_throttle_seconds_total', mask });
-  for (const [policy, reason] of VIOLATIONS) {
+  for (const { reason, field, policy } of VIOLATIONS) {
     const violation = Buffer.alloc(16);
-    if (reading.ask('nvmlDeviceGetViolationStatus', policy, violation))
-      reading.counter('gpu_throttle_seconds_total', readViolationNs(violation), 1e-9, { reason });
+    let ns = fields.get(field);
+    if (ns === undefined && reading.ask('nvmlDeviceGetViolationStatus', policy, violation))
+      ns = readViolationNs(violation);
+    reading.counter('gpu_throttle_seconds_total', ns, 1e-9, { reason });
   }
 }
 
@@ -141,19 +172,23 @@ function readErrors(reading: Reading): void {
   reading.counter('gpu_pcie_replays_total', reading.number('nvmlDeviceGetPcieReplayCounter'), 1);
 }
 
-function readLinks(reading: Reading): void {
-  const transmitted = reading.field(FIELDS.nvlinkRawTxKib, ALL_LINKS);
-  const received = reading.field(FIELDS.nvlinkRawRxKib, ALL_LINKS);
-  if (transmitted !== undefined && received !== undefined)
-    reading.counter('gpu_nvlink_bytes_total', transmitted + received, 1024);
+/** @returns Whether any link is up. */
+function readLinks(reading: Reading, fields: ReadonlyMap<number, number>): boolean {
+  let hasNvlink = false;
   const sums: (number | undefined)[] = NVLINK_ERRORS.map(() => undefined);
   for (let link = 0; link < MOST_NVLINKS; link++) {
     // Links are numbered without gaps, so the first that isn't there is the end.
-    if (reading.number('nvmlDeviceGetNvLinkState', link) === undefined) break;
+    const isUp = reading.number('nvmlDeviceGetNvLinkState', link);
+    if (isUp === undefined) break;
+    hasNvlink ||= isUp === 1;
     NVLINK_ERRORS.forEach((_, kind) => {
       const errors = reading.bigNumber('nvmlDeviceGetNvLinkErrorCounter', link, kind);
       if (errors !== undefined) sums[kind] = (sums[kind] ?? 0) + Number(errors);
     });
   }
   sums.forEach((sum, kind) => void reading.counter('gpu_nvlink_errors_total', sum, 1, { kind: NVLINK_ERRORS[kind] }));
+  const [transmitted, received] = [fields.get(FIELDS.nvlinkRawTxKib), fields.get(FIELDS.nvlinkRawRxKib)];
+  if (hasNvlink && transmitted !== undefined && received !== undefined)
+    reading.counter('gpu_nvlink_bytes_total', transmitted + received, 1024);
+  return hasNvlink;
 }

@@ -3,6 +3,24 @@ import { NVML } from './codes.ts';
 import { gpmMetricsGet, gpmSupport, readGpmMetrics, u64 } from './layout.ts';
 import type { NvmlLibrary } from './library.ts';
 
+/** What GPM asks for of one GPU or instance. */
+export interface GpmSubject {
+  /** One a GPU or instance. */
+  readonly key: string;
+  readonly device: bigint;
+  /** The MIG instance, or `undefined` for the whole GPU. */
+  readonly instance?: number;
+  /** Whether a link is up: of links that aren't there GPM says 0. */
+  readonly hasNvlink: boolean;
+}
+
+interface Samples {
+  last: bigint;
+  spare: bigint;
+  /** When `last` was taken, by the monotonic clock in ms; `undefined` before the first one. */
+  lastAtMs?: number;
+}
+
 interface GpmMetric {
   readonly id: number;
   readonly metric: string;
@@ -23,9 +41,9 @@ const METRICS: readonly GpmMetric[] = [
   { id: 60, metric: 'gpu_nvlink_bytes_total', kind: 'rate', factor: 1048576, direction: 'rx' },
   { id: 61, metric: 'gpu_nvlink_bytes_total', kind: 'rate', factor: 1048576, direction: 'tx' },
 ];
-const IDS = METRICS.map(({ id }) => id);
 /** Of an instance only these are asked for: links belong to the whole GPU. */
-const INSTANCE_METRICS = METRICS.filter(({ kind }) => kind === 'gauge').length;
+const INSTANCE_METRICS = METRICS.filter(({ kind }) => kind === 'gauge');
+const METRICS_WITHOUT_NVLINK = METRICS.filter(({ metric }) => metric !== 'gpu_nvlink_bytes_total');
 
 /**
  * The hardware's own averages between two moments (GPM, Hopper and newer). A GPU has two samples that change places, so
@@ -33,12 +51,15 @@ const INSTANCE_METRICS = METRICS.filter(({ kind }) => kind === 'gauge').length;
  */
 export class GpmSampler {
   private readonly library: NvmlLibrary;
-  private readonly samples = new Map<string, { last: bigint; spare: bigint; hasLast: boolean }>();
+  private readonly samples = new Map<string, Samples>();
+  private readonly now: () => number;
   private readonly supported = new Map<string, boolean>();
   private reads = 0;
 
-  constructor(library: NvmlLibrary) {
+  /** @param now The monotonic clock, in ms. */
+  constructor(library: NvmlLibrary, now: () => number = () => performance.now()) {
     this.library = library;
+    this.now = now;
   }
 
   /** Whether there was time for two samples, so that what is missing now stays missing. */
@@ -46,27 +67,27 @@ export class GpmSampler {
     return this.reads > 1;
   }
 
-  /**
-   * @param key One a GPU or instance.
-   * @param instance The MIG instance, or `undefined` for the whole GPU.
-   */
-  read(key: string, device: bigint, instance: number | undefined): Measure[] {
+  /** The averages since the reading before of the same subject; none at the first one, and none of what fails. */
+  read({ key, device, instance, hasNvlink }: GpmSubject): Measure[] {
     if (instance === undefined) this.reads++;
     if (!this.isSupported(key, device)) return [];
-    const pair = this.samples.get(key) ?? this.allocate(key);
-    if (!pair || this.sample(device, instance, pair.spare) !== NVML.success) return [];
-    const count = instance === undefined ? IDS.length : INSTANCE_METRICS;
-    const request = gpmMetricsGet(pair.last, pair.spare, IDS.slice(0, count));
-    const isRead = pair.hasLast && this.library.call('nvmlGpmMetricsGet', request) === NVML.success;
-    this.samples.set(key, { last: pair.spare, spare: pair.last, hasLast: true });
-    if (!isRead) return [];
-    return readGpmMetrics(request, count).flatMap((value, i): Measure[] => {
-      if (value === undefined || !(value >= 0)) return [];
-      const { metric, kind, factor, direction } = METRICS[i];
-      return [
-        { kind, metric, labels: direction === undefined ? undefined : { direction }, value: scaled(value, factor) },
-      ];
-    });
+    const samples = this.samples.get(key) ?? this.allocate(key);
+    if (!samples || this.sample(device, instance, samples.spare) !== NVML.success) return [];
+    const nowMs = this.now();
+    const { last, spare, lastAtMs } = samples;
+    this.samples.set(key, { last: spare, spare: last, lastAtMs: nowMs });
+    if (lastAtMs === undefined) return [];
+    const whole = hasNvlink ? METRICS : METRICS_WITHOUT_NVLINK;
+    const asked = instance === undefined ? whole : INSTANCE_METRICS;
+    const request = gpmMetricsGet(
+      last,
+      spare,
+      asked.map(({ id }) => id),
+    );
+    if (this.library.call('nvmlGpmMetricsGet', request) !== NVML.success) return [];
+    return readGpmMetrics(request, asked.length).flatMap((value, i) =>
+      value === undefined || !(value >= 0) ? [] : toMeasure(asked[i], value, nowMs - lastAtMs),
+    );
   }
 
   private isSupported(key: string, device: bigint): boolean {
@@ -86,12 +107,19 @@ export class GpmSampler {
       : this.library.call('nvmlGpmMigSampleGet', device, instance, sample);
   }
 
-  private allocate(key: string): { last: bigint; spare: bigint; hasLast: boolean } | undefined {
+  private allocate(key: string): Samples | undefined {
     const [first, second] = [u64(), u64()];
     for (const sample of [first, second])
       if (this.library.call('nvmlGpmSampleAlloc', sample) !== NVML.success) return undefined;
-    const pair = { last: first.readBigUInt64LE(), spare: second.readBigUInt64LE(), hasLast: false };
-    this.samples.set(key, pair);
-    return pair;
+    const samples: Samples = { last: first.readBigUInt64LE(), spare: second.readBigUInt64LE() };
+    this.samples.set(key, samples);
+    return samples;
   }
+}
+
+function toMeasure({ metric, kind, factor, direction }: GpmMetric, value: number, overMs: number): Measure {
+  const own = { metric, value: scaled(value, factor) };
+  return kind === 'gauge'
+    ? { kind, ...own }
+    : { kind, ...own, labels: direction === undefined ? undefined : { direction }, overMs };
 }

@@ -56,29 +56,43 @@ export function readTemperatureV1(buffer: Buffer): number {
   return buffer.readInt32LE(8);
 }
 
-/** One `nvmlFieldValue_t {unsigned fieldId, scopeId; i64 timestamp, latencyUsec; int valueType, nvmlReturn; union value}`. */
-export function fieldValue(fieldId: number, scopeId = 0): Buffer {
-  const buffer = Buffer.alloc(40);
-  buffer.writeUInt32LE(fieldId);
-  buffer.writeUInt32LE(scopeId, 4);
+/** A field of NVML by its number in nvml.h; `scope` is a link's number where a field is of links. */
+export interface NvmlField {
+  readonly id: number;
+  readonly scope?: number;
+}
+
+const FIELD_BYTES = 40;
+
+/**
+ * An array of `nvmlFieldValue_t {unsigned fieldId, scopeId; i64 timestamp, latencyUsec; int valueType, nvmlReturn; union
+ * value}`.
+ */
+export function fieldValues(fields: readonly NvmlField[]): Buffer {
+  const buffer = Buffer.alloc(fields.length * FIELD_BYTES);
+  for (const [i, { id, scope = 0 }] of fields.entries()) {
+    buffer.writeUInt32LE(id, i * FIELD_BYTES);
+    buffer.writeUInt32LE(scope, i * FIELD_BYTES + 4);
+  }
   return buffer;
 }
 
-/** The value of a `nvmlFieldValue_t`, or `undefined` where the driver has none. */
-export function readFieldValue(buffer: Buffer): number | undefined {
-  if (buffer.readUInt32LE(28) !== 0) return undefined;
-  switch (buffer.readUInt32LE(24)) {
+/** The value at a place of an array of `nvmlFieldValue_t`, or `undefined` where the driver has none. */
+export function readFieldValue(buffer: Buffer, index: number): number | undefined {
+  const at = index * FIELD_BYTES;
+  if (buffer.readUInt32LE(at + 28) !== 0) return undefined;
+  switch (buffer.readUInt32LE(at + 24)) {
     case 0:
-      return buffer.readDoubleLE(32);
+      return buffer.readDoubleLE(at + 32);
     case 1:
-      return buffer.readUInt32LE(32);
+      return buffer.readUInt32LE(at + 32);
     case 2:
     case 3:
-      return toNumber(buffer, 32);
+      return toNumber(buffer, at + 32);
     case 4:
-      return Number(buffer.readBigInt64LE(32));
+      return Number(buffer.readBigInt64LE(at + 32));
     case 5:
-      return buffer.readInt32LE(32);
+      return buffer.readInt32LE(at + 32);
     default:
       return undefined;
   }

@@ -1,32 +1,28 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { DeviceReading, Measure } from '../reading.ts';
-import { compileStandIn, createBridgeKoffi, hasCompiler } from './bridge-koffi.ts';
 import { loadNvml } from './library.ts';
 import { NvmlReader } from './reader.ts';
+import { compileStandIn, missingForStandIn, openStandIn } from './stand-in.ts';
 
 let directory = '';
 let library = '';
 let oldLibrary = '';
-const closers: (() => void)[] = [];
-const canCompile = hasCompiler();
+const lacks = await missingForStandIn();
 
 beforeAll(() => {
-  if (!canCompile) return;
+  if (lacks !== undefined) return;
   directory = fs.mkdtempSync(path.join(os.tmpdir(), 'barograph-nvml-'));
   library = compileStandIn(directory, 'new');
   oldLibrary = compileStandIn(directory, 'old', ['OLD_DRIVER']);
 });
 
-afterEach(() => closers.splice(0).forEach((close) => void close()));
 afterAll(() => fs.rmSync(directory, { recursive: true, force: true }));
 
-async function open(file: string, env: Record<string, string> = {}): Promise<NvmlReader> {
-  const koffi = createBridgeKoffi(directory, env);
-  closers.push(() => koffi.close());
-  return new NvmlReader(await loadNvml([path.join(directory, 'absent.so'), file], () => Promise.resolve(koffi)));
+async function open(file: string, settings: Record<string, string> = {}): Promise<NvmlReader> {
+  return new NvmlReader(await openStandIn(file, settings));
 }
 
 function valuesOf(device: DeviceReading): Record<string, number | bigint> {
@@ -43,7 +39,9 @@ function valuesOf(device: DeviceReading): Record<string, number | bigint> {
   );
 }
 
-describe.skipIf(!canCompile)('NVML, against a library that a C compiler made', () => {
+describe('NVML, against a library that a C compiler made', () => {
+  beforeEach(({ skip }) => skip(lacks !== undefined, lacks));
+
   it('reads every value of two GPUs', async () => {
     const report = (await open(library)).read();
     expect(report.driverVersion).toBe('580.65.06');
@@ -75,8 +73,10 @@ describe.skipIf(!canCompile)('NVML, against a library that a C compiler made', (
     });
     expect(values['gauge gpu_power_watts']).toBeCloseTo(512.346, 6);
     expect(values['counter gpu_energy_joules_total']).toBeCloseTo(5_000_000_512, 3);
-    expect(values).not.toHaveProperty('counter gpu_nvlink_errors_total crc_data');
-    expect(values).not.toHaveProperty('counter gpu_throttle_seconds_total board_limit');
+    expect(values).not.toHaveProperty(['counter gpu_nvlink_errors_total crc_data']);
+    expect(values).not.toHaveProperty(['counter gpu_throttle_seconds_total board_limit']);
+    const withoutLinks = Object.keys(valuesOf(report.devices[1])).filter((name) => name.includes('nvlink'));
+    expect(withoutLinks).toEqual([]);
     expect(report.devices[0].processes).toEqual([
       { pid: 4242, memoryBytes: 39_000_000_000, instance: undefined },
       { pid: 4243, memoryBytes: undefined, instance: undefined },
@@ -102,12 +102,32 @@ describe.skipIf(!canCompile)('NVML, against a library that a C compiler made', (
       expect(values['gauge gpu_sm_active_ratio']).toBeCloseTo(0.025, 9);
       expect(values['gauge gpu_sm_occupancy_ratio']).toBeCloseTo(0.035, 9);
       expect(values['rate gpu_pcie_bytes_total tx']).toBe(20.5 * 1048576);
+      expect(values['rate gpu_nvlink_bytes_total rx']).toBe(60.5 * 1048576);
       expect(values).not.toHaveProperty('gauge gpu_dram_active_ratio');
     }
   });
 
+  it('takes what GPM says for the mean over the time between two readings', async () => {
+    const reader = await open(library);
+    reader.read();
+    const startedMs = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    const { measures } = reader.read().devices[0];
+    const over = measures.flatMap((measure) => (measure.kind === 'rate' ? (measure.overMs ?? 0) : []));
+    expect(over).toHaveLength(4);
+    for (const overMs of over) expect(overMs).toBeGreaterThan(28);
+    for (const overMs of over) expect(overMs).toBeLessThan(performance.now() - startedMs + 100);
+  });
+
+  it('says of links that are not there nothing, not 0', async () => {
+    const reader = await open(library);
+    reader.read();
+    const { devices } = reader.read();
+    expect(Object.keys(valuesOf(devices[1])).filter((name) => name.includes('nvlink'))).toEqual([]);
+  });
+
   it('reads MIG instances with their names, and leaves out what a GPU in MIG mode lacks', async () => {
-    const reader = await open(library, { NVML_MIG: '1' });
+    const reader = await open(library, { mig: '1' });
     reader.read();
     const [, whole, first, second] = reader.read().devices;
     expect(valuesOf(whole)).not.toHaveProperty('gauge gpu_utilization_ratio');
@@ -130,6 +150,7 @@ describe.skipIf(!canCompile)('NVML, against a library that a C compiler made', (
       'gauge gpu_temperature_celsius': 61,
       'reasons gpu_throttle_seconds_total': 0x24n,
       'gauge gpu_memory_used_bytes': 40_000_000_000,
+      'counter gpu_throttle_seconds_total thermal': 3,
     });
     for (const absent of [
       'gauge gpu_sm_active_ratio',
@@ -144,13 +165,13 @@ describe.skipIf(!canCompile)('NVML, against a library that a C compiler made', (
     ['lost', 'lost'],
     ['reset', 'reset_required'],
   ])('keeps a GPU that is %s, without values', async (state, expected) => {
-    const { devices } = (await open(library, { NVML_STATE: state })).read();
+    const { devices } = (await open(library, { state })).read();
     expect(devices.map((device) => device.state)).toEqual(['ok', expected]);
     expect(devices[1].measures.filter(({ kind }) => kind !== 'xid_events')).toEqual([]);
   });
 
   it('says what to do where the driver is not loaded, and goes on when it is', async () => {
-    const reader = await open(library, { NVML_STATE: 'driver' });
+    const reader = await open(library, { state: 'driver' });
     for (let i = 0; i < 3; i++) expect(() => reader.read()).toThrow(/not loaded \(9\); modprobe nvidia/);
   });
 });

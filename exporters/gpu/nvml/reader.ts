@@ -30,6 +30,12 @@ const MOST_GPUS = 128;
 const MOST_PROCESSES = 512;
 const MOST_EVENTS = 256;
 const MOST_HANDLES = 1024;
+const GPM_METRICS: readonly string[] = [
+  'gpu_sm_occupancy_ratio',
+  'gpu_sm_active_ratio',
+  'gpu_tensor_active_ratio',
+  'gpu_dram_active_ratio',
+];
 
 interface Known {
   readonly uuid: string;
@@ -100,14 +106,14 @@ export class NvmlReader {
     this.known.set(index, known);
     if (this.handles.size >= MOST_HANDLES) this.handles.clear();
     this.handles.set(device, uuid);
-    const { measures, state } = readDeviceMeasures(this.library, device);
+    const { measures, state, hasNvlink } = readDeviceMeasures(this.library, device);
     if (state !== 'ok') return [{ ...known, gpu: String(index), state, measures: [] }];
     const processes = this.processes(device);
     const whole: DeviceReading = {
       ...known,
       gpu: String(index),
       state,
-      measures: [...measures, ...this.gpm.read(uuid, device, undefined)],
+      measures: [...measures, ...this.gpm.read({ key: uuid, device, hasNvlink })],
       processes,
     };
     return [whole, ...this.instances(whole, device)];
@@ -150,7 +156,8 @@ export class NvmlReader {
         measures.push({ kind: 'gauge', metric: 'gpu_memory_used_bytes', value: used });
         measures.push({ kind: 'gauge', metric: 'gpu_memory_total_bytes', value: total });
       }
-      measures.push(...this.gpm.read(`${whole.uuid}/${instance}`, device, id.readUInt32LE()));
+      const subject = { key: `${whole.uuid}/${instance}`, device, instance: id.readUInt32LE(), hasNvlink: false };
+      measures.push(...this.gpm.read(subject));
       found.set(instance, {
         ...whole,
         mig: { instance, profile, uuid: this.text('nvmlDeviceGetUUID', mig) },
@@ -204,6 +211,7 @@ export class NvmlReader {
     return code === NVML.success ? readText(buffer) : undefined;
   }
 
+  /** What the contract wants and NVML doesn't say here, with the way to get it. */
   private missing(devices: readonly DeviceReading[], isWatched: boolean): MissingMetric[] {
     const missing: MissingMetric[] = [];
     if (!isWatched && devices.length > 0)
@@ -212,22 +220,23 @@ export class NvmlReader {
         why: 'the driver takes no registration for Xid events',
         fix: "run as root; in a container the driver must be the host's",
       });
-    if (
-      devices.length > 0 &&
-      !devices.some(({ measures }) => measures.some(({ metric }) => metric === 'gpu_sm_active_ratio'))
-    )
-      if (this.gpm.isSettled())
-        for (const metric of [
-          'gpu_sm_occupancy_ratio',
-          'gpu_sm_active_ratio',
-          'gpu_tensor_active_ratio',
-          'gpu_dram_active_ratio',
-        ])
-          missing.push({
-            metric,
-            why: 'NVML measures it (GPM) from Hopper on only, or without permission',
-            fix: 'older data centre GPUs: run dcgm-exporter with --print-dcgm-counters; others have no such counters',
-          });
+    const given = new Set(devices.flatMap(({ measures }) => measures.map(({ metric }) => metric as string)));
+    if (devices.length === 0 || !this.gpm.isSettled()) return missing;
+    if (!given.has('gpu_nvlink_bytes_total'))
+      missing.push({
+        metric: 'gpu_nvlink_bytes_total',
+        why: 'no NVLink of these GPUs is up',
+        fix: 'nothing where they have none; otherwise look at nvidia-smi nvlink --status',
+      });
+    if (!given.has('gpu_sm_active_ratio')) missing.push(...GPM_METRICS.map(missingOfGpm));
     return missing;
   }
+}
+
+function missingOfGpm(metric: string): MissingMetric {
+  return {
+    metric,
+    why: 'NVML measures it (GPM) from Hopper on only, or without permission',
+    fix: 'older data centre GPUs: run dcgm-exporter with --print-dcgm-counters; others have no such counters',
+  };
 }

@@ -28,6 +28,7 @@ describe('KernelLog', () => {
       [
         '4,100,999999,-;NVRM: Xid (PCI:0000:3b:00): 31, pid=1, name=old',
         '4,101,5000000,-;NVRM: Xid (PCI:0000:3b:00): 79, pid=2, name=python3, GPU has fallen off the bus.',
+        '4,101,5000001,-;NVRM: Xid (0000:3c:00): 14, Channel 00000001',
         '4,102,5000001,-;NVRM: Xid (PCI:0000:3B:00): 79, GPU has fallen off the bus.',
         '6,103,5000002,-;usb 1-1: new device',
         ' SUBSYSTEM=usb',
@@ -36,7 +37,11 @@ describe('KernelLog', () => {
       ].join('\n'),
     );
     log = new KernelLog(file, 1);
-    expect(plain(log.readXids())).toEqual({ '00000000:3b:00.0': { 79: 2 }, '00000000:86:00.0': { 94: 1 } });
+    expect(plain(log.readXids())).toEqual({
+      '00000000:3b:00.0': { 79: 2 },
+      '00000000:3c:00.0': { 14: 1 },
+      '00000000:86:00.0': { 94: 1 },
+    });
     expect(plain(log.readXids())).toEqual({});
     fs.appendFileSync(file, '4,105,6000000,-;NVRM: Xid (PCI:0000:86:00): 63, Row remapping event\n');
     expect(plain(log.readXids())).toEqual({ '00000000:86:00.0': { 63: 1 } });

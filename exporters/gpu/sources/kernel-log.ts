@@ -7,7 +7,8 @@ export const KERNEL_LOG = '/dev/kmsg';
 
 const MOST_READS = 10_000;
 const RECORD_BYTES = 8192;
-const XID = /NVRM: Xid \(PCI:([0-9a-f:.]+)\): (\d{1,5})\b/gi;
+// Some errors are written without `PCI:`.
+const XID = /NVRM: Xid \((?:PCI:)?([0-9a-f:.]+)\): (\d{1,5})\b/gi;
 
 /** Xid errors since the last look, by PCI address (`00000000:3b:00.0`) and number. */
 export type XidCounts = ReadonlyMap<string, ReadonlyMap<number, number>>;

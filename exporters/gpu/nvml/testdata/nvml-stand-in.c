@@ -1,7 +1,7 @@
-// A stand-in for libnvidia-ml.so, for tests: two GPUs, of which the environment says how they do.
-//   NVML_STATE=ok|lost|reset|driver      what GPU 1 or the driver answers
-//   NVML_MIG=1                           GPU 1 is in MIG mode with two instances
-//   NVML_CALLS=<file>                    counts calls, so that values move between readings
+// A stand-in for libnvidia-ml.so, for tests: two GPUs, of which GPU 0 has NVLinks. standInSet(name, value) says how they do:
+//   state = ok|lost|reset|driver      what GPU 1 or the driver answers
+//   mig = 1                           GPU 1 is in MIG mode with two instances
+//   slow = <ms>                       how long each listing of the GPUs takes
 // Compiled with -DOLD_DRIVER it lacks what drivers before Hopper lack, and with -DHANG it never answers.
 // The structures are declared here on their own, as nvml.h documents them, so that the reader's bytes are held against
 // what a C compiler lays out.
@@ -55,8 +55,18 @@ static struct device instances[] = {{1, 1}, {1, 5}};
 static unsigned long long calls = 0;
 static int events = 0;
 
-static const char *state(void) { const char *s = getenv("NVML_STATE"); return s ? s : "ok"; }
-static int hasMig(nvmlDevice_t d) { return d->index == 1 && getenv("NVML_MIG") != NULL; }
+static char stateText[16] = "ok";
+static int mig = 0, slowMs = 0;
+
+int standInSet(const char *name, const char *value) {
+  if (!strcmp(name, "state")) snprintf(stateText, sizeof stateText, "%s", value);
+  else if (!strcmp(name, "mig")) mig = atoi(value);
+  else if (!strcmp(name, "slow")) slowMs = atoi(value);
+  else return INVALID;
+  return OK;
+}
+static const char *state(void) { return stateText; }
+static int hasMig(nvmlDevice_t d) { return d->index == 1 && mig; }
 static int answer(nvmlDevice_t d) {
   if (d->index == 1 && !strcmp(state(), "lost")) return LOST;
   if (d->index == 1 && !strcmp(state(), "reset")) return RESET;
@@ -69,7 +79,7 @@ int nvmlInit_v2(void) {
 #endif
   return strcmp(state(), "driver") ? OK : DRIVER;
 }
-int nvmlDeviceGetCount_v2(unsigned int *count) { calls++; *count = 2; return OK; }
+int nvmlDeviceGetCount_v2(unsigned int *count) { usleep(slowMs * 1000); calls++; *count = 2; return OK; }
 int nvmlDeviceGetHandleByIndex_v2(unsigned int index, nvmlDevice_t *device) {
   *device = &devices[index];
   return OK;
@@ -121,6 +131,7 @@ int nvmlDeviceGetRemappedRows(nvmlDevice_t d, unsigned int *corrected, unsigned 
 }
 int nvmlDeviceGetPcieReplayCounter(nvmlDevice_t d, unsigned int *count) { *count = 3; return answer(d); }
 int nvmlDeviceGetNvLinkState(nvmlDevice_t d, unsigned int link, unsigned int *active) {
+  if (d->index == 1) return NOT_SUPPORTED;
   if (link >= 2) return INVALID;
   *active = 1;
   return answer(d);
@@ -164,6 +175,12 @@ int nvmlEventSetWait_v2(nvmlEventSet_t set, nvmlEventData_t *data, unsigned int 
 }
 
 #ifdef OLD_DRIVER
+int nvmlDeviceGetViolationStatus(nvmlDevice_t d, int policy, nvmlViolationTime_t *time) {
+  if (policy > 2) return NOT_SUPPORTED;
+  time->referenceTime = 1;
+  time->violationTime = 1500000000ULL * (policy + 1);
+  return answer(d);
+}
 int nvmlDeviceGetCurrentClocksThrottleReasons(nvmlDevice_t d, unsigned long long *mask) { *mask = 0x24; return answer(d); }
 #else
 int nvmlDeviceGetCurrentClocksEventReasons(nvmlDevice_t d, unsigned long long *mask) { *mask = 0x4ULL | (1ULL << 40); return answer(d); }
@@ -172,16 +189,11 @@ int nvmlDeviceGetTemperatureV(nvmlDevice_t d, nvmlTemperature_v1_t *t) {
   t->temperature = 62;
   return answer(d);
 }
-int nvmlDeviceGetViolationStatus(nvmlDevice_t d, int policy, nvmlViolationTime_t *time) {
-  if (policy > 2) return NOT_SUPPORTED;
-  time->referenceTime = 1;
-  time->violationTime = 1500000000ULL * (policy + 1);
-  return answer(d);
-}
 int nvmlDeviceGetFieldValues(nvmlDevice_t d, int count, nvmlFieldValue_t *values) {
   for (int i = 0; i < count; i++) {
     values[i].nvmlReturn = OK;
     if (values[i].fieldId == 82) { values[i].valueType = 1; values[i].value.uiVal = 71; }
+    else if (values[i].fieldId >= 74 && values[i].fieldId <= 76) { values[i].valueType = 3; values[i].value.ullVal = 1500000000ULL * (values[i].fieldId - 73); }
     else if ((values[i].fieldId == 140 || values[i].fieldId == 141) && values[i].scopeId == ~0U) { values[i].valueType = 3; values[i].value.ullVal = 1000 + values[i].fieldId; }
     else values[i].nvmlReturn = NOT_SUPPORTED;
   }
