@@ -9,6 +9,10 @@ const MIN_BYTES = 1400;
 const GZIP_LEVEL = 2;
 const ZSTD_LEVEL = 3;
 
+/** Answers above this many bytes are compressed in pieces: some ten milliseconds' work at once. */
+const MAX_WHOLE_BYTES = 2 * 1024 * 1024;
+const PIECE_BYTES = 256 * 1024;
+
 type Coding = 'zstd' | 'gzip';
 
 const COMPRESSIBLE =
@@ -16,7 +20,7 @@ const COMPRESSIBLE =
 
 const gzip = promisify(zlib.gzip);
 const zstd = promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdCompress);
-const zstdOptions = { params: { [zlib.constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL } };
+const zstdOptions = { chunkSize: PIECE_BYTES, params: { [zlib.constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL } };
 
 /**
  * Compresses answers with what the client prefers of zstd and gzip. Whole bodies are compressed in the threads of the
@@ -24,7 +28,7 @@ const zstdOptions = { params: { [zlib.constants.ZSTD_c_compressionLevel]: ZSTD_L
  */
 export function addCompression(app: FastifyInstance): void {
   app.addHook('onSend', async (request, reply, payload) => {
-    if (!isCompressible(reply)) return payload;
+    if (!isCompressible(reply) || reply.raw.destroyed) return payload;
     const isStream = payload instanceof Readable;
     if (!isStream && sizeOf(payload) < MIN_BYTES) return payload;
     reply.header('vary', 'Accept-Encoding');
@@ -32,7 +36,12 @@ export function addCompression(app: FastifyInstance): void {
     if (!coding) return payload;
     reply.header('content-encoding', coding);
     reply.removeHeader('content-length');
-    if (!isStream) return compress(Buffer.from(payload as string | Buffer), coding);
+    if (!isStream) {
+      const body = Buffer.from(payload as string | Buffer);
+      if (body.length <= MAX_WHOLE_BYTES) return compress(body, coding);
+      // Piece by piece, so that it ends where the client leaves.
+      return pipeline(Readable.from(piecesOf(body), { objectMode: false }), compressor(coding), () => {});
+    }
     // A source that fails or a client that leaves ends both; the server looks after the end of the answer.
     return pipeline(payload, compressor(coding), () => {});
   });
@@ -48,12 +57,18 @@ function sizeOf(payload: unknown): number {
   return Buffer.isBuffer(payload) ? payload.length : 0;
 }
 
+function* piecesOf(body: Buffer): Iterable<Buffer> {
+  for (let at = 0; at < body.length; at += PIECE_BYTES) yield body.subarray(at, at + PIECE_BYTES);
+}
+
 function compress(body: Buffer, coding: Coding): Promise<Buffer> {
   return coding === 'zstd' ? zstd(body, zstdOptions) : gzip(body, { level: GZIP_LEVEL });
 }
 
 function compressor(coding: Coding): Transform {
-  return coding === 'zstd' ? zlib.createZstdCompress(zstdOptions) : zlib.createGzip({ level: GZIP_LEVEL });
+  return coding === 'zstd'
+    ? zlib.createZstdCompress(zstdOptions)
+    : zlib.createGzip({ chunkSize: PIECE_BYTES, level: GZIP_LEVEL });
 }
 
 /** What the client prefers; of equal ones zstd, which is the faster. Source: RFC 9110 12.5.3. */

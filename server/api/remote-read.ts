@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { SeriesSamples } from '../model/index.ts';
+import { BarographError, type SeriesSamples } from '../model/index.ts';
 import { type PackedSeries, type QueryPool, type QueryRequest, unpackSeries } from '../query/index.ts';
 import {
   decodeReadRequest,
@@ -58,7 +58,7 @@ async function read(queries: QueryPool, request: FastifyRequest, reply: FastifyR
       for (const query of asked.queries) {
         const packed = await queries.run(samplesOf(query, left), gone);
         left -= packed.timestamps.length;
-        results.push(await encodeResult(packed));
+        results.push(await encodeResult(packed, gone));
       }
       return reply.headers(headers).send(bufferOf(snappyCompress(Buffer.concat(results))));
     }
@@ -82,7 +82,7 @@ function samplesOf({ startMs, endMs, matchers }: ReadQuery, maxSamples: number) 
  * The result of one query as a `ReadResponse` with that result alone; several of them in a row are one with all. Other
  * requests have their turn between parts of it, whose fields in a row are one message too.
  */
-async function encodeResult(packed: PackedSeries): Promise<Buffer> {
+async function encodeResult(packed: PackedSeries, gone: AbortSignal): Promise<Buffer> {
   const parts: Buffer[] = [];
   let batch: SeriesSamples[] = [];
   let samples = 0;
@@ -101,12 +101,17 @@ async function encodeResult(packed: PackedSeries): Promise<Buffer> {
     if (samples < BATCH_SAMPLES) continue;
     flush();
     await setImmediate();
+    if (gone.aborted) throw clientLeft();
   }
   flush();
   let length = parts.reduce((sum, part) => sum + part.length, 0);
   const head = [RESULTS_TAG];
   for (; length > 127; length >>>= 7) head.push((length & 127) | 128);
   return Buffer.concat([Buffer.of(...head, length), ...parts]);
+}
+
+function clientLeft(): BarographError {
+  return new BarographError({ code: 'cancelled', status: 499, where: 'remote read', got: 'a client that left' });
 }
 
 /** The frames of every query, in their order; each is encoded when the one before it was taken. */

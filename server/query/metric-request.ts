@@ -51,7 +51,7 @@ export async function answerMetrics(
     case 'label_values':
       return answerLabels(request, reader, signal);
     case 'exemplars':
-      return answerExemplars(request, reader);
+      return answerExemplars(request, reader, signal);
     case 'metadata':
       return answerMetadata(request, reader);
     case 'format_query':
@@ -59,9 +59,9 @@ export async function answerMetrics(
     case 'parse_query':
       return success(expressionTree(request.query));
     case 'search':
-      return answerSearch(request, reader);
+      return answerSearch(request, reader, signal);
     case 'cardinality':
-      return answerCardinality(request, reader);
+      return answerCardinality(request, reader, signal);
     case 'samples':
       return answerSamples(request, reader, signal);
     case 'last_samples':

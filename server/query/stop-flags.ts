@@ -1,3 +1,5 @@
+import { BarographError } from '../model/index.ts';
+
 /** Why a request is to stop, as it stands in the shared memory; 0 is "go on". */
 export type StopReason = 'cancelled' | 'timeout';
 
@@ -55,6 +57,23 @@ export interface StopSignal {
   readonly signal: AbortSignal;
   /** Sends the signal's event to whoever waits for it. */
   wake(): void;
+}
+
+/** @throws BarographError `cancelled` where the signal says so. */
+export function throwIfStopped(signal: { readonly aborted: boolean }): void {
+  if (!signal.aborted) return;
+  throw new BarographError({ code: 'cancelled', status: 499, where: 'query', got: 'a cancelled request' });
+}
+
+/**
+ * A function for every turn of a loop that may be long: at one of `turns` calls it looks at the signal.
+ * @param turns A power of two: about as many as take a millisecond.
+ */
+export function watchLoop(signal: { readonly aborted: boolean }, turns: number): () => void {
+  let calls = 0;
+  return () => {
+    if ((++calls & (turns - 1)) === 0) throwIfStopped(signal);
+  };
 }
 
 /** The signal of the request at `place` of the flags in `memory`. */

@@ -58,7 +58,11 @@ export class LocalChunkSource implements ChunkSource {
   async *read(sql: string, ids: readonly number[] | undefined, signal: AbortSignal | undefined): AsyncGenerator<Rows> {
     throwIfAborted(signal);
     const connection = await this.acquire();
+    // DuckDB sorts and filters on threads of its own until the first rows are there, and would go on to the end.
+    const interrupt = (): void => connection.interrupt();
+    signal?.addEventListener('abort', interrupt, { once: true });
     try {
+      throwIfAborted(signal);
       const result = ids
         ? await connection.stream(sql, [listValue(ids as number[])], [LIST(UINTEGER)])
         : await connection.stream(sql);
@@ -68,7 +72,11 @@ export class LocalChunkSource implements ChunkSource {
         if (!chunk || chunk.rowCount === 0) return;
         yield rowsOf(chunk);
       }
+    } catch (error) {
+      throwIfAborted(signal);
+      throw error;
     } finally {
+      signal?.removeEventListener('abort', interrupt);
       this.release(connection);
     }
   }
@@ -143,6 +151,8 @@ type ToClient =
   | { kind: 'catalog'; id: number; catalog: SampleCatalog }
   | { kind: 'rows'; id: number; rows: Rows | undefined; done: boolean }
   | { kind: 'error'; id: number; code: string; status: number; message: string };
+/** What a reader in another thread waits for: an answer, or the end of its request. */
+type Awaited = ToClient | { kind: 'aborted' };
 
 /** Answers the reads that come through a port from another thread. One message of rows is under way at a time. */
 export function serveChunks(port: MessagePort, source: ChunkSource): void {
@@ -241,14 +251,14 @@ function joinRows(parts: readonly Rows[]): Rows {
 
 /** Reads through a port whose other end is served by `serveChunks` in the thread that owns the database. */
 export function remoteChunkSource(port: MessagePort): ChunkSource {
-  const waiting = new Map<number, (message: ToClient) => void>();
+  const waiting = new Map<number, (message: Awaited) => void>();
   let nextId = 1;
   port.on('message', (message: ToClient) => waiting.get(message.id)?.(message));
   return {
     async catalog() {
       const id = nextId++;
       try {
-        const answer = new Promise<ToClient>((resolve) => waiting.set(id, resolve));
+        const answer = new Promise<Awaited>((resolve) => waiting.set(id, resolve));
         port.postMessage({ kind: 'catalog', id } satisfies ToServer);
         const message = await answer;
         if (message.kind !== 'catalog') throw new Error(`BUG: asked for the catalog, got ${message.kind}`);
@@ -260,13 +270,16 @@ export function remoteChunkSource(port: MessagePort): ChunkSource {
     async *read(sql, ids, signal) {
       throwIfAborted(signal);
       const id = nextId++;
-      const next = (): Promise<ToClient> => new Promise((resolve) => waiting.set(id, resolve));
+      const next = (): Promise<Awaited> => new Promise((resolve) => waiting.set(id, resolve));
+      const abort = (): void => waiting.get(id)?.({ kind: 'aborted' });
+      signal?.addEventListener('abort', abort, { once: true });
       let done = false;
       try {
         let answer = next();
         port.postMessage({ kind: 'open', id, sql, ids } satisfies ToServer);
         while (!done) {
           const message = await answer;
+          throwIfAborted(signal);
           if (message.kind === 'error') {
             done = true;
             throw new BarographError({ code: message.code, status: message.status, where: message.message });
@@ -282,6 +295,7 @@ export function remoteChunkSource(port: MessagePort): ChunkSource {
           throwIfAborted(signal);
         }
       } finally {
+        signal?.removeEventListener('abort', abort);
         if (!done) port.postMessage({ kind: 'close', id } satisfies ToServer);
         waiting.delete(id);
       }

@@ -45,18 +45,25 @@ export interface MetricReader {
     startMs: number,
     endMs: number,
     limit: number,
+    signal?: AbortSignal,
   ): Promise<Labels[]>;
   /** Label names of the matching series, sorted, without duplicates. */
-  labelNames(matcherSets: readonly (readonly Matcher[])[], startMs: number, endMs: number): Promise<string[]>;
+  labelNames(
+    matcherSets: readonly (readonly Matcher[])[],
+    startMs: number,
+    endMs: number,
+    signal?: AbortSignal,
+  ): Promise<string[]>;
   /** Values of one label among the matching series, sorted, without duplicates. */
   labelValues(
     name: string,
     matcherSets: readonly (readonly Matcher[])[],
     startMs: number,
     endMs: number,
+    signal?: AbortSignal,
   ): Promise<string[]>;
   /** Exemplars of the matching series in the range (inclusive), by series. */
-  exemplars(request: SampleRequest): Promise<{ labels: Labels; exemplars: Exemplar[] }[]>;
+  exemplars(request: SampleRequest, signal?: AbortSignal): Promise<{ labels: Labels; exemplars: Exemplar[] }[]>;
   /** How far all samples reach, native histograms included. */
   extent(): Promise<SampleExtent>;
   /** Metadata of a metric, or of every metric. */

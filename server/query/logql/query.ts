@@ -128,6 +128,9 @@ function sortVector(series: ResultSeries[], plan: MetricPlan): void {
   }
 }
 
+/** Lines between two looks at the signal: some milliseconds of the slowest stages. */
+const LINES_PER_LOOK = 1024;
+
 async function readRows(plan: LogPlan, params: LogqlParams, context: QueryContext): Promise<LogRow[]> {
   const { limit = 100, direction = 'backward', startNs, endNs } = params;
   const { limits, signal, stats } = context;
@@ -151,8 +154,8 @@ async function readRows(plan: LogPlan, params: LogqlParams, context: QueryContex
     expectedLines: limit,
   };
   for await (const batch of context.reader.select(request, signal)) {
-    if (signal?.aborted) throw cancelledError();
     for (let i = 0; i < batch.lines.length; i++) {
+      if (i % LINES_PER_LOOK === 0 && signal?.aborted) throw cancelledError();
       stats.lines++;
       stats.characters += batch.lines[i].length;
       state.reset(batch.streams[i], batch.metadata[i], batch.timestampsNs[i], batch.lines[i]);

@@ -121,6 +121,20 @@ function absentColumn(plan: RangePlan, lines: Column | undefined, grid: Grid): C
   return column;
 }
 
+/** Lines between two looks at the signal: some milliseconds of the slowest stages. */
+const LINES_PER_LOOK = 1024;
+
+/** The lines `[from, to)` of a batch, or those of them that there are. */
+function partOf(batch: LogBatch, from: number, to: number): LogBatch {
+  if (from === 0 && to >= batch.lines.length) return batch;
+  return {
+    streams: batch.streams.slice(from, to),
+    timestampsNs: batch.timestampsNs.subarray(from, to),
+    lines: batch.lines.slice(from, to),
+    metadata: batch.metadata.slice(from, to),
+  };
+}
+
 /** The batches of a scan in ascending time; `startNs` is inclusive, `endNs` exclusive. */
 export async function* selectLines(
   scan: ScanPlan,
@@ -137,7 +151,9 @@ export async function* selectLines(
     expectedLines: 0,
   } as const;
   for await (const batch of context.reader.select(request, context.signal)) {
-    if (context.signal?.aborted) throw cancelledError();
-    yield batch;
+    for (let from = 0; from < batch.lines.length; from += LINES_PER_LOOK) {
+      if (context.signal?.aborted) throw cancelledError();
+      yield partOf(batch, from, from + LINES_PER_LOOK);
+    }
   }
 }

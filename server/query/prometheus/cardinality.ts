@@ -1,5 +1,6 @@
 import { type Labels, METRIC_NAME } from '../../model/index.ts';
 import type { MetricReader } from '../../store/index.ts';
+import { watchLoop } from '../stop-flags.ts';
 
 /** A request for what the series are made of: Prometheus's `status/tsdb`. */
 export interface CardinalityQuery {
@@ -21,14 +22,20 @@ interface Counted {
 const NO_TIMES = '"minTime":9223372036854775807,"maxTime":-9223372036854775808';
 
 /** Answers with the numbers of series and label pairs, and the largest entries of each kind. */
-export async function answerCardinality({ limit }: CardinalityQuery, reader: MetricReader): Promise<string> {
-  const all = await reader.series([], Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, 0);
-  const byName = countLabels(all);
+export async function answerCardinality(
+  { limit }: CardinalityQuery,
+  reader: MetricReader,
+  signal: AbortSignal,
+): Promise<string> {
+  const look = watchLoop(signal, 1024);
+  const all = await reader.series([], Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, 0, signal);
+  const byName = countLabels(all, look);
   const [pairs, values, bytes, metrics] = [0, 1, 2, 3].map(() => new Largest(limit));
   let pairCount = 0;
   for (const [name, byValue] of byName) {
     let size = 0;
     for (const [value, series] of byValue) {
+      look();
       size += Buffer.byteLength(value) * series;
       if (pairs.takes(series)) pairs.add({ name: `${name}=${value}`, value: series });
       if (name === METRIC_NAME) metrics.add({ name: value, value: series });
@@ -49,9 +56,11 @@ export async function answerCardinality({ limit }: CardinalityQuery, reader: Met
   return `{"status":"success","data":{"headStats":${head},${lists.slice(1)}}`;
 }
 
-function countLabels(all: readonly Labels[]): Map<string, SeriesByValue> {
+/** @param look Called for each series; it may throw to end the counting. */
+function countLabels(all: readonly Labels[], look: () => void): Map<string, SeriesByValue> {
   const byName = new Map<string, SeriesByValue>();
   for (const labels of all) {
+    look();
     for (let i = 0; i < labels.length; i += 2) {
       let byValue = byName.get(labels[i]);
       if (!byValue) byName.set(labels[i], (byValue = new Map()));

@@ -13,11 +13,15 @@ export interface ExemplarQuery extends MetricRange {
  * Answers a request for exemplars: by series, sorted by their labels, each once although several selectors match it.
  * @throws BarographError `promql_parse`.
  */
-export async function answerExemplars(request: ExemplarQuery, reader: MetricReader): Promise<string> {
+export async function answerExemplars(
+  request: ExemplarQuery,
+  reader: MetricReader,
+  signal: AbortSignal,
+): Promise<string> {
   const { query, startMs, endMs } = request;
   const bySeries = new Map<string, { labels: Labels; exemplars: Exemplar[] }>();
   for (const matchers of selectorsOf(query)) {
-    for (const found of await reader.exemplars({ matchers, startMs, endMs })) {
+    for (const found of await reader.exemplars({ matchers, startMs, endMs }, signal)) {
       bySeries.set(labelsKey(found.labels), found);
     }
   }

@@ -64,7 +64,9 @@ describe('answerCardinality', () => {
         reader.add({ labels, timestamps: Float64Array.of(1), values: Float64Array.of(1), histograms: undefined });
       }
     }
-    const { data } = JSON.parse(await answerCardinality({ kind: 'cardinality', limit: 3 }, reader));
+    const { data } = JSON.parse(
+      await answerCardinality({ kind: 'cardinality', limit: 3 }, reader, new AbortController().signal),
+    );
     expect(data.headStats).toMatchObject({ numSeries: (60 * 61) / 2, numLabelPairs: 120, chunkCount: 1830 });
     expect(data.seriesCountByMetricName).toEqual(
       [60, 59, 58].map((value) => ({ name: `m${((value - 1) * 37) % 60}`, value })),

@@ -1,5 +1,6 @@
 import { BarographError, type Labels, labelsToRecord, type MetricMetadata } from '../../model/index.ts';
 import type { MetricReader } from '../../store/index.ts';
+import { throwIfStopped } from '../stop-flags.ts';
 import { matcherSets } from './selectors.ts';
 
 /** A time range over samples, milliseconds since the epoch, both inclusive. */
@@ -50,11 +51,11 @@ export async function answerLabels(
   switch (request.kind) {
     case 'series':
       // One more than asked for tells whether something was left out.
-      return encodeSeries(await reader.series(sets, startMs, endMs, limit > 0 ? limit + 1 : 0), limit, signal);
+      return encodeSeries(await reader.series(sets, startMs, endMs, limit > 0 ? limit + 1 : 0, signal), limit, signal);
     case 'labels':
-      return encodeTexts(await reader.labelNames(sets, startMs, endMs), limit);
+      return encodeTexts(await reader.labelNames(sets, startMs, endMs, signal), limit);
     case 'label_values':
-      return encodeTexts(await reader.labelValues(request.label, sets, startMs, endMs), limit);
+      return encodeTexts(await reader.labelValues(request.label, sets, startMs, endMs, signal), limit);
   }
 }
 
@@ -82,7 +83,7 @@ function encodeSeries(found: readonly Labels[], limit: number, signal: AbortSign
   const parts: Buffer[] = [Buffer.from('{"status":"success","data":[')];
   let size = 0;
   for (let from = 0; from < count; from += BATCH_SERIES) {
-    if (signal.aborted) throw cancelled();
+    throwIfStopped(signal);
     const batch = found.slice(from, Math.min(count, from + BATCH_SERIES)).map(recordOf);
     const part = Buffer.from(`${from > 0 ? ',' : ''}${JSON.stringify(batch).slice(1, -1)}`);
     size += part.length;
@@ -100,10 +101,6 @@ function recordOf(labels: Labels): Record<string, string> {
 
 function* pairsOf(labels: Labels): Iterable<[string, string]> {
   for (let i = 0; i < labels.length; i += 2) yield [labels[i], labels[i + 1]];
-}
-
-function cancelled(): BarographError {
-  return new BarographError({ code: 'cancelled', status: 499, where: 'query', got: 'a cancelled request' });
 }
 
 function tooLarge(): BarographError {

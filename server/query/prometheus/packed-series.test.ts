@@ -42,7 +42,7 @@ describe('packed series', () => {
   it('unpack as they were, on the other side of a transfer too', () => {
     fc.assert(
       fc.property(fc.array(series, { maxLength: 8 }), (list) => {
-        const packed = packSeries(list);
+        const packed = packSeries(list, new AbortController().signal);
         const moved = structuredClone(packed, { transfer: transferOf(packed) });
         const unpacked = [...unpackSeries(moved)].map((one) => ({
           ...one,
@@ -57,7 +57,7 @@ describe('packed series', () => {
     const values = Float64Array.of(1, 0);
     setStale(bitsOf(values), 1);
     const one = { labels: [], timestamps: Float64Array.of(1, 2), values, histograms: undefined };
-    const [unpacked] = unpackSeries(packSeries([one, one]));
+    const [unpacked] = unpackSeries(packSeries([one, one], new AbortController().signal));
     expect(isStale(bitsOf(Float64Array.from(unpacked.values)), 0)).toBe(false);
     expect(isStale(bitsOf(unpacked.values), 1)).toBe(true);
   });

@@ -1,4 +1,5 @@
 import { bitsOf, type Labels, type NativeHistogram, type SeriesSamples } from '../../model/index.ts';
+import { throwIfStopped } from '../stop-flags.ts';
 
 /**
  * Series as few large columns, which cross from thread to thread without a copy and without an object for each label:
@@ -20,11 +21,20 @@ export interface PackedSeries {
   readonly histograms: readonly (readonly [place: number, histogram: NativeHistogram])[];
 }
 
+/** Samples between two looks at the signal, about a millisecond's; a series counts as some by itself. */
+const SAMPLES_PER_LOOK = 100_000;
+const SERIES_WORK = 20;
+
 /**
  * Packs series in their order.
+ * @param signal looked at between series
  * @param which of the samples; where only the last is wanted, series without any have none
  */
-export function packSeries(series: readonly SeriesSamples[], which: 'all' | 'last' = 'all'): PackedSeries {
+export function packSeries(
+  series: readonly SeriesSamples[],
+  signal: { readonly aborted: boolean },
+  which: 'all' | 'last' = 'all',
+): PackedSeries {
   const firstOf = (one: SeriesSamples): number => (which === 'all' ? 0 : Math.max(0, one.timestamps.length - 1));
   let [labels, samples] = [0, 0];
   for (const one of series) {
@@ -39,9 +49,14 @@ export function packSeries(series: readonly SeriesSamples[], which: 'all' | 'las
   const valueBits = bitsOf(values);
   const histograms: [number, NativeHistogram][] = [];
   const texts: string[] = [];
-  let [label, end, sample] = [0, 0, 0];
+  let [label, end, sample, unseen] = [0, 0, 0, 0];
   for (let s = 0; s < series.length; s++) {
     const one = series[s];
+    unseen += one.timestamps.length + SERIES_WORK;
+    if (unseen > SAMPLES_PER_LOOK) {
+      throwIfStopped(signal);
+      unseen = 0;
+    }
     texts.push(one.labels.join(''));
     for (const text of one.labels) labelEnds[label++] = end += text.length;
     const bits = bitsOf(one.values);

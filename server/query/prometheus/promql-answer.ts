@@ -1,6 +1,7 @@
-import { compareLabels, type SeriesSamples } from '../../model/index.ts';
+import { compareLabels, type Labels, type SeriesSamples } from '../../model/index.ts';
 import type { MetricReader } from '../../store/index.ts';
 import { encodePrometheus, type PromResult, type QueryOptions, queryPromql } from '../promql/index.ts';
+import { watchLoop } from '../stop-flags.ts';
 import { TRUNCATED } from './label-answers.ts';
 import { countQueryable, countSubquery, type SubquerySamples } from './query-samples.ts';
 
@@ -33,7 +34,7 @@ export async function answerPromql(
 ): Promise<Uint8Array> {
   if (request.statsSinceMs !== undefined) return answerWithStats(request, request.statsSinceMs, reader, signal);
   const result = await queryPromql(request.query, optionsOf(request, signal), reader);
-  return encodePrometheus(limited(result, request.limit), signal);
+  return encodePrometheus(limited(result, request.limit, signal), signal);
 }
 
 function optionsOf({ startMs, endMs, stepMs, lookbackMs, folded }: PromqlQuery, signal: AbortSignal) {
@@ -43,20 +44,28 @@ function optionsOf({ startMs, endMs, stepMs, lookbackMs, folded }: PromqlQuery, 
 }
 
 /** The first `limit` series of a result in the order of its answer, with Prometheus's warning where it had more. */
-function limited(result: PromResult, limit: number): PromResult {
+function limited(result: PromResult, limit: number, signal: AbortSignal): PromResult {
   const { value, kind } = result;
   if (limit <= 0 || value.kind === 'scalar' || value.kind === 'string') return result;
   const warnings = [...result.warnings, TRUNCATED].sort();
   if (value.kind === 'matrix') {
     const series = value.series.filter(({ timestamps }) => timestamps.length > 0);
     if (series.length <= limit) return result;
-    series.sort((a, b) => compareLabels(a.labels, b.labels));
+    sortByLabels(series, signal);
     return { ...result, value: { ...value, series: series.slice(0, limit) }, warnings };
   }
   const series = value.series.filter(({ has }) => has.includes(1));
   if (series.length <= limit) return result;
-  if (kind === 'range' || value.sorted !== true) series.sort((a, b) => compareLabels(a.labels, b.labels));
+  if (kind === 'range' || value.sorted !== true) sortByLabels(series, signal);
   return { ...result, value: { ...value, series: series.slice(0, limit) }, warnings };
+}
+
+function sortByLabels(series: { readonly labels: Labels }[], signal: AbortSignal): void {
+  const look = watchLoop(signal, 16_384);
+  series.sort((a, b) => {
+    look();
+    return compareLabels(a.labels, b.labels);
+  });
 }
 
 const now = (): number => performance.timeOrigin + performance.now();
@@ -73,7 +82,7 @@ async function answerWithStats(
   const onSubquery: QueryOptions['onSubquery'] = (node, found) => countSubquery(node, found, subqueries);
   const result = await queryPromql(request.query, { ...optionsOf(request, signal), onSubquery }, watched.reader);
   const evaluationMs = now() - startedMs;
-  const cut = limited(result, request.limit);
+  const cut = limited(result, request.limit, signal);
   const body = encodePrometheus({ ...cut, warnings: [], infos: [] }, signal);
   const counts = countQueryable(request, watched.data, subqueries);
   const samples = {

@@ -11,6 +11,7 @@ import {
   type SeriesSamples,
 } from '../../model/index.ts';
 import type { MetricReader } from '../../store/index.ts';
+import { watchLoop } from '../stop-flags.ts';
 import type { MetricRange } from './label-answers.ts';
 import { type PackedSeries, packSeries } from './packed-series.ts';
 import { matcherSets } from './selectors.ts';
@@ -43,7 +44,7 @@ export async function answerSamples(
   const found = await reader.select({ matchers, startMs, endMs }, signal);
   const samples = found.reduce((sum, { timestamps }) => sum + timestamps.length, 0);
   if (samples > maxSamples) throw tooManySamples(samples, maxSamples);
-  return packSeries(found.sort((a, b) => compareLabels(a.labels, b.labels)));
+  return packSeries(inOrder(found, signal), signal);
 }
 
 /**
@@ -60,7 +61,9 @@ export async function answerLastSamples(
   for (const matchers of matcherSets(request.match))
     found.push(await reader.select({ matchers, startMs, endMs }, signal));
   const byName = new Map<string, SeriesSamples[]>();
-  for (const series of found.length > 1 ? distinct(found.flat()) : (found[0] ?? [])) {
+  const look = watchLoop(signal, 4096);
+  for (const series of found.length > 1 ? distinct(found.flat(), look) : (found[0] ?? [])) {
+    look();
     if (isEnded(series)) continue;
     const name = labelValue(series.labels, METRIC_NAME);
     const same = byName.get(name);
@@ -70,13 +73,27 @@ export async function answerLastSamples(
   const names = [...byName.keys()].sort();
   return packSeries(
     names.flatMap((name) => byName.get(name) ?? []),
+    signal,
     'last',
   );
 }
 
 /** Each series once; what several selectors match came several times. */
-function distinct(found: readonly SeriesSamples[]): Iterable<SeriesSamples> {
-  return new Map(found.map((series) => [labelsKey(series.labels), series])).values();
+function distinct(found: readonly SeriesSamples[], look: () => void): Iterable<SeriesSamples> {
+  const byLabels = new Map<string, SeriesSamples>();
+  for (const series of found) {
+    look();
+    byLabels.set(labelsKey(series.labels), series);
+  }
+  return byLabels.values();
+}
+
+function inOrder(found: SeriesSamples[], signal: AbortSignal): SeriesSamples[] {
+  const look = watchLoop(signal, 16_384);
+  return found.sort((a, b) => {
+    look();
+    return compareLabels(a.labels, b.labels);
+  });
 }
 
 function isEnded({ timestamps, values, histograms }: SeriesSamples): boolean {

@@ -1,5 +1,6 @@
 import { METRIC_NAME, type MetricMetadata } from '../../model/index.ts';
 import type { MetricReader } from '../../store/index.ts';
+import { watchLoop } from '../stop-flags.ts';
 import { createScorer, type SearchTerms } from './fuzzy.ts';
 import type { MetricRange } from './label-answers.ts';
 import { matcherSets } from './selectors.ts';
@@ -30,11 +31,13 @@ interface Found {
  * Answers a search as lines of JSON: results in batches, then a line that says whether there would be more.
  * @throws BarographError of the selectors.
  */
-export async function answerSearch(request: SearchQuery, reader: MetricReader): Promise<string> {
+export async function answerSearch(request: SearchQuery, reader: MetricReader, signal: AbortSignal): Promise<string> {
   const { target, limit, batchSize, includeScore } = request;
   const score = createScorer(request.terms);
   const found: Found[] = [];
-  for (const name of await candidates(request, reader)) {
+  const look = watchLoop(signal, 1024);
+  for (const name of await candidates(request, reader, signal)) {
+    look();
     const one = score(name);
     if (one !== undefined) found.push({ name, score: one });
   }
@@ -56,15 +59,19 @@ export async function answerSearch(request: SearchQuery, reader: MetricReader): 
   return `${out}${JSON.stringify({ status: 'success', has_more: found.length > limit })}\n`;
 }
 
-function candidates({ target, match, startMs, endMs }: SearchQuery, reader: MetricReader): Promise<string[]> {
+function candidates(
+  { target, match, startMs, endMs }: SearchQuery,
+  reader: MetricReader,
+  signal: AbortSignal,
+): Promise<string[]> {
   const sets = matcherSets(match);
   switch (target.kind) {
     case 'metric_names':
-      return reader.labelValues(METRIC_NAME, sets, startMs, endMs);
+      return reader.labelValues(METRIC_NAME, sets, startMs, endMs, signal);
     case 'label_names':
-      return reader.labelNames(sets, startMs, endMs);
+      return reader.labelNames(sets, startMs, endMs, signal);
     case 'label_values':
-      return reader.labelValues(target.label, sets, startMs, endMs);
+      return reader.labelValues(target.label, sets, startMs, endMs, signal);
   }
 }
 

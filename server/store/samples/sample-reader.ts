@@ -13,6 +13,8 @@ import { deletionsOf, isDeleted, removeDeleted, type Tombstone } from './tombsto
 const MAX_INDEX_BYTES = 256 * 1024 * 1024;
 /** Chunks that are decoded between two looks at the signal. */
 const CHUNKS_PER_LOOK = 256;
+/** Series between two looks at the signal, less one: a power of two. */
+const SERIES_PER_LOOK = 4095;
 
 /** Samples of one series, ascending strictly in time. */
 export interface SeriesColumns {
@@ -108,8 +110,12 @@ export class SampleReader {
   ): (SeriesColumns | undefined)[] {
     const ends = new Float64Array(ids.length + 1);
     const segments = this.openSegments(startMs, endMs);
-    const wanted = this.wantedBlocks(startMs, endMs).map((source) => chunksOf(source, ids, startMs, endMs, ends));
+    const wanted = this.wantedBlocks(startMs, endMs).map((source) => {
+      throwIfAborted(signal);
+      return chunksOf(source, ids, startMs, endMs, ends);
+    });
     for (const { reader } of segments) {
+      throwIfAborted(signal);
       for (let slot = 0; slot < ids.length; slot++) ends[slot + 1] += reader.count(ids[slot], startMs, endMs);
     }
     for (let slot = 0; slot < ids.length; slot++) ends[slot + 1] += ends[slot];
@@ -120,8 +126,8 @@ export class SampleReader {
     const order = new PieceOrder(ids.length);
     for (const one of wanted) readChunks(one, ids, columns, next, order, signal);
     for (const { reader, deletions } of segments) {
-      throwIfAborted(signal);
       for (let slot = 0; slot < ids.length; slot++) {
+        if ((slot & SERIES_PER_LOOK) === 0) throwIfAborted(signal);
         const room = ends[slot + 1] - next[slot];
         if (room <= 0) continue;
         const copied = reader.copy(ids[slot], startMs, endMs, columns, next[slot], room);
@@ -132,6 +138,7 @@ export class SampleReader {
       }
     }
     return ids.map((_, slot) => {
+      if ((slot & SERIES_PER_LOOK) === 0) throwIfAborted(signal);
       const count = next[slot] - ends[slot];
       const ordered = order.isDoubtful(slot) ? orderSamples(columns, ends[slot], count) : count;
       return cutOut(columns, ends[slot], ends[slot] + ordered, startMs, endMs);
@@ -144,14 +151,16 @@ export class SampleReader {
   }
 
   /** Which of the series, by place in `ids`, may have samples in the range; says so rather too often than too seldom. */
-  active(ids: readonly number[], startMs: number, endMs: number): Uint8Array {
+  active(ids: readonly number[], startMs: number, endMs: number, signal?: AbortSignal): Uint8Array {
     const active = new Uint8Array(ids.length);
     for (const source of this.wantedBlocks(startMs, endMs)) {
+      throwIfAborted(signal);
       const ends = new Float64Array(ids.length + 1);
       for (const slot of chunksOf(source, ids, startMs, endMs, ends).slots) active[slot] = 1;
     }
     for (const { reader, deletions } of this.openSegments(startMs, endMs)) {
       const [minMs, maxMs] = reader.range;
+      throwIfAborted(signal);
       for (let slot = 0; slot < ids.length; slot++) {
         if (active[slot] === 1 || isDeleted(deletions, ids[slot], minMs, maxMs)) continue;
         if (reader.count(ids[slot], startMs, endMs) > 0) active[slot] = 1;
