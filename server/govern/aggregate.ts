@@ -261,9 +261,30 @@ export class Aggregator {
     const inputs = this.inputs;
     inputs.takeChanged((slot, hi, lo) => {
       const seriesId = this.outputs.seriesIds[inputs.output[slot]];
-      if (inputs.flags[slot] & SEEN) emit(seriesId, hi, lo, inputs.last[slot], inputs.start[slot], inputs.time[slot]);
+      // A gauge's inputs come back with their next samples.
+      if (inputs.flags[slot] & SEEN && this.outputs.rules[inputs.output[slot]] === COUNTER)
+        emit(seriesId, hi, lo, inputs.last[slot], inputs.start[slot], inputs.time[slot]);
       const known = this.histograms.lastOf(slot);
       if (known) emitHistogram?.(seriesId, hi, lo, known.histogram, known.startMs, known.timestampMs);
+    });
+  }
+
+  /** Visits every counter's input by hash, for persistence. */
+  visitInputs(
+    visit: (
+      outputSeriesId: number,
+      hi: number,
+      lo: number,
+      lastValue: number,
+      startMs: number,
+      timestampMs: number,
+    ) => void,
+  ): void {
+    const { inputs, outputs } = this;
+    inputs.visitHashed((slot, hi, lo) => {
+      const output = inputs.output[slot];
+      if ((inputs.flags[slot] & SEEN) === 0 || outputs.rules[output] !== COUNTER) return;
+      visit(outputs.seriesIds[output], hi, lo, inputs.last[slot], inputs.start[slot], inputs.time[slot]);
     });
   }
 
@@ -316,7 +337,6 @@ export class Aggregator {
     inputs.flags[slot] |= SEEN;
     inputs.last[slot] = value;
     inputs.time[slot] = timestampMs;
-    inputs.markChanged(slot);
     const point = outputs.pointAt(output, pointMs);
     const points = outputs.queueOf(output);
     if (!lived) points.alive[point]++;

@@ -99,6 +99,12 @@ export class AliasResolver {
     return { labels: labelsLeft, renamed, dropped, contradicting };
   }
 
+  /** Whether a label has a part in renaming on a metric, as original or as target. */
+  concerns(metric: string, name: string): boolean {
+    const { targets, byOriginal } = this.tableFor(metric);
+    return byOriginal.has(name) || targets.includes(name);
+  }
+
   /** Where an original leads, for metrics without aliases of their own; empty where it is none. */
   targetsOf(original: string): string[] {
     return (this.general.byOriginal.get(original) ?? []).map(({ alias }) => this.general.targets[alias]);

@@ -16,6 +16,7 @@ import type { Policy } from './policy.ts';
 import type { AggregationRule } from './rule.ts';
 import { FLEET_PREFIX } from './rule.ts';
 import { type KnownSeries, SeriesLedger } from './series-ledger.ts';
+import { SharedCounts } from './shared-verdict.ts';
 
 /** How full a budget is. */
 export interface BudgetState {
@@ -40,8 +41,18 @@ export interface Governor {
    * @throws BarographError `bad_policy_pattern`, `bad_relabel`; then the policy before stays in force.
    */
   use(changes: PolicyChanges): void;
-  /** Judges a series; called once for each raw series never seen, and the verdict is remembered by the caller. */
-  judgeSeries(labels: Labels, type: MetricType, source: Source): SeriesVerdict;
+  /**
+   * Judges a series; called once for each raw series never seen, and the verdict is remembered by the caller.
+   * @param hash a well-mixed 32-bit hash of the series for the census, where the caller has one
+   */
+  judgeSeries(labels: Labels, type: MetricType, source: Source, hash?: number): SeriesVerdict;
+  /**
+   * The rule that removes a label of a metric whatever else its series says, or `undefined` where that has a say. Series
+   * that differ only in such labels share a verdict that is marked so.
+   */
+  ruleByName(metric: string, label: string): string | undefined;
+  /** Counts what shares a verdict and isn't judged. */
+  readonly shared: SharedCounts;
   /** What becomes of a label of a metric by its name alone; counts nothing. */
   fateOf(metric: string, label: string): LabelFate;
   /** The length of the intervals of a stored metric's samples in milliseconds; 0 for a sample a timestamp of its inputs. */
@@ -131,7 +142,9 @@ export function createGovernor(changes: PolicyChanges = {}, options: GovernorOpt
       if (knownStreams) judges.streams.knowStreams(knownStreams);
       generation++;
     },
-    judgeSeries: (labels, type, source) => judges.series.judge(labels, type, source),
+    judgeSeries: (labels, type, source, hash) => judges.series.judge(labels, type, source, hash),
+    ruleByName: (metric, label) => judges.series.ruleByName(metric, label),
+    shared: new SharedCounts(memory.decisions, census),
     fateOf: (metric, label) => judges.series.fateOf(metric, label),
     rememberSeries: (labels) => judges.series.remember(labels),
     countStored: (labels) => judges.series.countStored(labels),

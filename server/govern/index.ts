@@ -18,6 +18,7 @@ export {
   type SenderCensus,
 } from './census/census.ts';
 export type { Hitter } from './census/heavy-hitters.ts';
+export { hashOfText, mixed } from './census/sketch.ts';
 export { readCensus, writeCensus } from './census/store.ts';
 export {
   type CardinalityOverview,
@@ -51,3 +52,4 @@ export {
 } from './relabel.ts';
 export { type AggregationRule, baseName, FLEET_PREFIX } from './rule.ts';
 export type { KnownSeries } from './series-ledger.ts';
+export type { SharedCounts, SharedVerdict } from './shared-verdict.ts';

@@ -126,6 +126,12 @@ export class InputTable {
     }
   }
 
+  /** Visits every hashed slot. */
+  visitHashed(visit: (slot: number, hi: number, lo: number) => void): void {
+    for (let slot = 0; slot < this.top; slot++)
+      if (this.flags[slot] & HASHED) visit(slot, this.hi[slot], this.lo[slot]);
+  }
+
   private prepare(slot: number, output: number, flags: number): void {
     this.output[slot] = output;
     this.flags[slot] = flags;

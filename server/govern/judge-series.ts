@@ -10,6 +10,7 @@ import { type MetricProfile, Profiles } from './profiles.ts';
 import { compileRelabel, type RelabelRule, relabel } from './relabel.ts';
 import { type AggregationRule, aggregationRule, baseName, FLEET_PREFIX } from './rule.ts';
 import type { SeriesLedger } from './series-ledger.ts';
+import type { SharedVerdict } from './shared-verdict.ts';
 import { isUnfitName, sniffValue } from './sniff.ts';
 
 /** The fleet level of a series. */
@@ -29,6 +30,8 @@ export type SeriesVerdict =
       readonly rule: AggregationRule;
       readonly reasons: readonly string[];
       readonly fleet: FleetTarget | undefined;
+      /** Where every removed label is one that `ruleByName` names: then it holds for all that differ only in such. */
+      readonly shared: SharedVerdict | undefined;
     }
   | { readonly kind: 'refuse'; readonly code: string; readonly message: string }
   /** A relabelling rule of the policy leaves it out, which is no error of the sender's. */
@@ -52,10 +55,15 @@ interface Case {
   readonly reasons: string[];
   /** Originals of an alias that say something else than the target that came under its own name. */
   contradicting: readonly string[];
+  /** Whether a value had a say in what was done. */
+  isOwn: boolean;
 }
 
 /** A label after judgement: its value, `undefined` for removed, or a reason to refuse the series. */
 type LabelVerdict = { readonly value: string | undefined } | { readonly refuse: SeriesVerdict };
+
+/** Labels by which the census knows who sent a series. */
+const SENDER_LABELS: readonly string[] = ['job', 'service_name', 'service.name'];
 
 const REMOVED: LabelVerdict = { value: undefined };
 
@@ -102,12 +110,12 @@ export class SeriesJudge {
     this.fleetLabels = new Set(policy.fleetLabels);
   }
 
-  /** What becomes of a raw series. */
-  judge(raw: Labels, type: MetricType, source: Source): SeriesVerdict {
+  /** What becomes of a raw series. @param hash a well-mixed hash of it where the caller has one */
+  judge(raw: Labels, type: MetricType, source: Source, hash?: number): SeriesVerdict {
     const labels = this.relabelled(raw);
     const metric = labelValue(labels ?? raw, METRIC_NAME);
     const of = this.openCase(metric, source);
-    this.census.begin(raw, of.base, source);
+    this.census.begin(raw, of.base, source, hash);
     if (!labels) {
       this.decisions.add('metrics', source, 'relabel', 'removed', '');
       this.census.note('relabel', 'removed', '', '');
@@ -141,7 +149,22 @@ export class SeriesJudge {
     const fleet = of.known?.fleet ? this.fleetTarget(metric, kept, rule) : undefined;
     if (of.reasons.length === 0) return { kind: 'keep', labels: result, fleet };
     this.decisions.add('metrics', source, 'aggregate', 'aggregated', '');
-    return { kind: 'aggregate', labels: result, rule, reasons: of.reasons, fleet };
+    const shared = of.isOwn ? undefined : this.shareVerdict(of.base, renaming?.renamed ?? []);
+    return { kind: 'aggregate', labels: result, rule, reasons: of.reasons, fleet, shared };
+  }
+
+  /**
+   * The rule that removes a label of a metric whatever its value and the other labels are, or `undefined`: then the label
+   * has a say in what becomes of its series.
+   */
+  ruleByName(metric: string, label: string): string | undefined {
+    if (label === METRIC_NAME || SENDER_LABELS.includes(label) || this.rules.length > 0) return undefined;
+    if (this.aliases.concerns(metric, label)) return undefined;
+    return this.removalOf(this.openCase(metric, 'scrape'), label, this.names.judge(label));
+  }
+
+  private shareVerdict(base: string, renamed: readonly string[]): SharedVerdict {
+    return { base, sender: this.census.senderName, renamed };
   }
 
   /** What becomes of a label of a metric by its name alone; its value may still be removed or folded. */
@@ -206,7 +229,7 @@ export class SeriesJudge {
     const base = isExact ? metric : baseName(metric);
     const known = Object.hasOwn(this.policy.metrics, base) ? this.policy.metrics[base] : undefined;
     const profile = this.profiles.of(metric, base);
-    return { metric, base, profile, known, source, reasons: [], contradicting: [] };
+    return { metric, base, profile, known, source, reasons: [], contradicting: [], isOwn: this.rules.length > 0 };
   }
 
   private refuseMetric({ metric, base, source }: Case, labelCount: number): SeriesVerdict | undefined {
@@ -234,6 +257,11 @@ export class SeriesJudge {
   }
 
   private note(of: Case, rule: string, action: Action, label: string, value: string): void {
+    of.isOwn = true;
+    this.noteByName(of, rule, action, label, value);
+  }
+
+  private noteByName(of: Case, rule: string, action: Action, label: string, value: string): void {
     if (!of.reasons.includes(rule)) of.reasons.push(rule);
     this.decisions.add('metrics', of.source, rule, action, label);
     this.census.note(rule, action, label, value);
@@ -242,7 +270,11 @@ export class SeriesJudge {
   private judgeLabel(of: Case, name: string, value: string): LabelVerdict {
     const found = this.names.judge(name);
     const removal = this.removalOf(of, name, found);
-    if (removal !== undefined) return this.remove(of, removal, name, value);
+    if (removal !== undefined) {
+      if (SENDER_LABELS.includes(name) || this.aliases.concerns(of.metric, name)) of.isOwn = true;
+      this.noteByName(of, removal, 'removed', name, value);
+      return REMOVED;
+    }
     if (name === 'le' || name === 'quantile') return this.judgeBound(of, name, value);
     const policy = found.kind === 'taxonomy' ? found.policy : undefined;
     const closed = policy && this.closedSet(of, name, policy);

@@ -1,8 +1,9 @@
-import type { Source } from '../govern/index.ts';
+import { mixed, type Source } from '../govern/index.ts';
 import { BarographError, labelValue, METRIC_NAME } from '../model/index.ts';
 import { parseSeriesLabels, type WriteRequestBatch } from '../wire/index.ts';
 import { cleanWay, joinedWay, type SeriesWay } from './handover.ts';
 import type { SeriesDoor } from './otlp-metrics.ts';
+import { RemainderRoutes, type SharedRoute } from './remainder-routes.ts';
 import { DROPPED, HANDOVER_MS, LeakyRoutes, SeriesRoutes } from './series-routes.ts';
 
 /** How much of a batch was taken. */
@@ -24,6 +25,7 @@ export class BatchIngest {
   private readonly door: SeriesDoor;
   private routes = new SeriesRoutes();
   private leaky = new LeakyRoutes();
+  private remainders: RemainderRoutes;
   /** The policy that made the routes, and the routes of the one before for a while. */
   private generation: number;
   private before: { routes: SeriesRoutes; leaky: LeakyRoutes; untilMs: number } | undefined;
@@ -31,6 +33,7 @@ export class BatchIngest {
   constructor(door: SeriesDoor) {
     this.door = door;
     this.generation = door.governor.generation;
+    this.remainders = this.newRemainders();
   }
 
   /** Takes in a decoded batch; a series that is refused leaves the others unharmed. */
@@ -75,8 +78,9 @@ export class BatchIngest {
         }
         continue;
       }
+      const { hashHigh, hashLow } = routes;
       for (const output of this.outputsOf(route)) {
-        const slot = door.aggregator.inputByHash(output, routes.hashHigh, routes.hashLow);
+        const slot = door.aggregator.inputByHash(output, hashHigh, hashLow);
         for (let row = at; row < end; row++) {
           door.aggregator.add(slot, sampleTimestampMs[row], sampleValue[row], sampleStartMs[row]);
         }
@@ -142,6 +146,8 @@ export class BatchIngest {
     if (route >= 0) return route;
     const place = leaky.find(routes.hashHigh, routes.hashLow);
     if (place >= 0) return -1 - place;
+    const shared = this.remainders.find(bytes, start, end);
+    if (shared) return this.share(shared, bytes, start, end, source);
     const verdict = this.judge(batch, series, source);
     if (verdict.kind === 'refuse') {
       throw new BarographError({ code: verdict.code, status: 400, where: 'series', got: verdict.message });
@@ -162,8 +168,28 @@ export class BatchIngest {
     }
     const output = door.openOutput(verdict.labels, verdict.rule);
     leaky.set(hi, lo, output, fleetOutput);
+    if (verdict.shared) this.remainders.add(bytes, { shared: verdict.shared, output, fleetOutput });
     if (before) door.handOver(before, joinedWay(output, fleetOutput, hi, lo));
     return -1 - leaky.find(hi, lo);
+  }
+
+  /** Sends a series where others went of which the same labels are left, and counts it as if it were judged. */
+  private share(route: SharedRoute, bytes: Buffer, start: number, end: number, source: Source): number {
+    const { door, routes, leaky, remainders } = this;
+    const { hashHigh: hi, hashLow: lo } = routes;
+    const counts = door.governor.shared;
+    counts.begin(route.shared, source, mixed(hi ^ lo));
+    const { goneCount, goneRules, goneNames, goneHashes } = remainders;
+    for (let i = 0; i < goneCount; i++) counts.remove(goneRules[i], goneNames[i], goneHashes[i], source);
+    leaky.set(hi, lo, route.output, route.fleetOutput);
+    const before = this.before && this.wayBefore(this.before, bytes, start, end, hi, lo);
+    if (before) door.handOver(before, joinedWay(route.output, route.fleetOutput, hi, lo));
+    return -1 - leaky.find(hi, lo);
+  }
+
+  private newRemainders(): RemainderRoutes {
+    const { governor } = this.door;
+    return new RemainderRoutes(governor.ruleByName, 4 * governor.policy.limits.labelsPerSeries);
   }
 
   /** Forgets the routes of another policy. */
@@ -175,6 +201,7 @@ export class BatchIngest {
     this.before = { routes: this.routes, leaky: this.leaky, untilMs: performance.now() + HANDOVER_MS };
     this.routes = new SeriesRoutes();
     this.leaky = new LeakyRoutes();
+    this.remainders = this.newRemainders();
   }
 
   /** Where the policy before sent a series, or `undefined` where it is new or was left out. */
@@ -202,7 +229,8 @@ export class BatchIngest {
 
   private judge(batch: WriteRequestBatch, series: number, source: Source) {
     const labels = parseSeriesLabels(batch.labelBytes(series));
-    return this.door.governor.judgeSeries(labels, this.door.typeOf(labelValue(labels, METRIC_NAME)), source);
+    const hash = mixed(this.routes.hashHigh ^ this.routes.hashLow);
+    return this.door.governor.judgeSeries(labels, this.door.typeOf(labelValue(labels, METRIC_NAME)), source, hash);
   }
 }
 

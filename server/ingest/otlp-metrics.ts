@@ -1,4 +1,11 @@
-import type { AggregationRule, Aggregator, Governor, SeriesVerdict } from '../govern/index.ts';
+import {
+  type AggregationRule,
+  type Aggregator,
+  type Governor,
+  hashOfText,
+  mixed,
+  type SeriesVerdict,
+} from '../govern/index.ts';
 import {
   BarographError,
   type Labels,
@@ -12,6 +19,7 @@ import {
 import type { Store } from '../store/index.ts';
 import type { MetricPoints } from '../wire/index.ts';
 import { cleanWay, joinedWay, type SeriesWay } from './handover.ts';
+import { LabelRemainders, type SharedLabelsRoute } from './label-remainders.ts';
 import type { IngestOutcome } from './metric-ingest.ts';
 import { DROPPED, HANDOVER_MS, hashText, LeakyRoutes } from './series-routes.ts';
 
@@ -52,6 +60,7 @@ type PointRoute =
 interface Routes {
   readonly clean: Map<string, PointRoute>;
   readonly leaky: LeakyRoutes;
+  readonly remainders: LabelRemainders;
 }
 
 /** Clean series whose route is remembered by their labels, at most; past it the memory starts anew. */
@@ -63,7 +72,7 @@ const MAX_REMEMBERED = 200_000;
  */
 export class PointIngest {
   private readonly door: SeriesDoor;
-  private routes: Routes = { clean: new Map(), leaky: new LeakyRoutes() };
+  private routes: Routes;
   /** The policy that made the routes, and the routes of the one before for a while. */
   private generation: number;
   private before: (Routes & { readonly untilMs: number }) | undefined;
@@ -71,6 +80,7 @@ export class PointIngest {
   constructor(door: SeriesDoor) {
     this.door = door;
     this.generation = door.governor.generation;
+    this.routes = this.newRoutes();
   }
 
   /**
@@ -174,11 +184,10 @@ export class PointIngest {
   /** Where a series' points go; judged once for a clean series, and never kept for a leaking one. */
   private routeOf(series: PointSeries): PointRoute {
     const isDelta = series.temporality === 'delta';
-    const key = labelsKey(series.labels);
-    if (!isDelta) {
-      const known = this.routes.clean.get(key);
-      if (known) return known;
-    }
+    // A series that sends increases is another one than a cumulative one with its labels.
+    const key = isDelta ? `\u0000${labelsKey(series.labels)}` : labelsKey(series.labels);
+    const known = this.routes.clean.get(key);
+    if (known) return known;
     const { hi, lo } = hashText(key);
     try {
       const { leaky } = this.routes;
@@ -187,7 +196,9 @@ export class PointIngest {
       if (place >= 0 && !isDelta) {
         return { kind: 'joined', output: leaky.output(place), fleetOutput: leaky.fleetOutput(place), hi, lo };
       }
-      const verdict = this.door.governor.judgeSeries(series.labels, series.type, 'otlp');
+      const shared = this.routes.remainders.find(series.labels);
+      if (shared && (!isDelta || shared.takesDelta)) return this.share(shared, key, hi, lo, isDelta);
+      const verdict = this.door.governor.judgeSeries(series.labels, series.type, 'otlp', mixed(hi ^ lo));
       return this.open(series, verdict, key, { hi, lo });
     } catch (error) {
       // One series that finds no room is refused; the rest of the request goes on.
@@ -204,7 +215,7 @@ export class PointIngest {
   ): PointRoute {
     const { door } = this;
     if (verdict.kind === 'refuse') return { kind: 'refused', message: verdict.message };
-    const { clean, leaky } = this.routes;
+    const { leaky } = this.routes;
     const before = series.temporality === 'delta' ? undefined : this.wayBefore(key, hi, lo);
     if (verdict.kind === 'drop') {
       leaky.set(hi, lo, DROPPED, -1);
@@ -218,10 +229,15 @@ export class PointIngest {
       if (rule !== 'counter' || fleetRule !== 'counter') {
         return { kind: 'refused', message: 'delta temporality of a metric that is no counter; send it cumulative' };
       }
-      return { kind: 'delta', output: door.openOutput(verdict.labels, rule), fleetOutput };
+      const output = door.openOutput(verdict.labels, rule);
+      const route: PointRoute = { kind: 'delta', output, fleetOutput };
+      if (verdict.kind === 'keep') this.remember(key, route);
+      else this.rememberShared(verdict, output, fleetOutput);
+      return route;
     }
     if (verdict.kind === 'aggregate') {
       const output = door.openOutput(verdict.labels, verdict.rule);
+      this.rememberShared(verdict, output, fleetOutput);
       leaky.set(hi, lo, output, fleetOutput);
       if (before) door.handOver(before, joinedWay(output, fleetOutput, hi, lo));
       return { kind: 'joined', output, fleetOutput, hi, lo };
@@ -229,10 +245,40 @@ export class PointIngest {
     const id = door.store.series.resolve(verdict.labels);
     const fleetSlot = fleetOutput < 0 ? -1 : door.fleetSlot(fleetOutput, id);
     const route: PointRoute = { kind: 'clean', id, fleetSlot };
-    if (clean.size >= MAX_REMEMBERED) clean.clear();
-    clean.set(key, route);
+    this.remember(key, route);
     if (before) door.handOver(before, cleanWay(id, fleetSlot, hi, lo));
     return route;
+  }
+
+  private remember(key: string, route: PointRoute): void {
+    const { clean } = this.routes;
+    if (clean.size >= MAX_REMEMBERED) clean.clear();
+    clean.set(key, route);
+  }
+
+  private rememberShared(
+    { shared, rule, fleet }: Extract<SeriesVerdict, { kind: 'aggregate' }>,
+    output: number,
+    fleetOutput: number,
+  ): void {
+    const takesDelta = rule === 'counter' && (fleet?.rule ?? 'counter') === 'counter';
+    if (shared) this.routes.remainders.add({ shared, output, fleetOutput, takesDelta });
+  }
+
+  /** Sends a series where others went of which the same labels are left, and counts it as if it were judged. */
+  private share(route: SharedLabelsRoute, key: string, hi: number, lo: number, isDelta: boolean): PointRoute {
+    const { leaky, remainders } = this.routes;
+    const { output, fleetOutput } = route;
+    const counts = this.door.governor.shared;
+    counts.begin(route.shared, 'otlp', mixed(hi ^ lo));
+    for (let i = 0; i < remainders.gone.length; i += 3) {
+      counts.remove(remainders.gone[i], remainders.gone[i + 1], hashOfText(remainders.gone[i + 2]), 'otlp');
+    }
+    if (isDelta) return { kind: 'delta', output, fleetOutput };
+    leaky.set(hi, lo, output, fleetOutput);
+    const before = this.wayBefore(key, hi, lo);
+    if (before) this.door.handOver(before, joinedWay(output, fleetOutput, hi, lo));
+    return { kind: 'joined', output, fleetOutput, hi, lo };
   }
 
   /** Forgets the routes of another policy. */
@@ -242,7 +288,13 @@ export class PointIngest {
     if (generation === this.generation) return;
     this.generation = generation;
     this.before = { ...this.routes, untilMs: performance.now() + HANDOVER_MS };
-    this.routes = { clean: new Map(), leaky: new LeakyRoutes() };
+    this.routes = this.newRoutes();
+  }
+
+  private newRoutes(): Routes {
+    const { governor } = this.door;
+    const remainders = new LabelRemainders(governor.ruleByName, 4 * governor.policy.limits.labelsPerSeries);
+    return { clean: new Map(), leaky: new LeakyRoutes(), remainders };
   }
 
   /** Where the policy before sent a series, or `undefined` where it is new or was left out. */

@@ -141,15 +141,30 @@ export class Census {
     };
   }
 
-  /** A raw series comes to be judged; what follows up to `end` or `refuse` is about it. */
-  begin(labels: Labels, base: string, source: Source): void {
-    const hash = hashTexts(labels);
+  /** A raw series comes to be judged; what is noted next is about it. */
+  begin(labels: Labels, base: string, source: Source, hash = hashTexts(labels)): void {
+    this.enter(hash, base, this.senderOf(labels, source));
+  }
+
+  /** The same of a series that isn't looked at, since what is left of it is known; `sender` is `senderName`'s. */
+  beginHashed(base: string, sender: string, source: Source, hash: number): void {
+    const last = this.current.sender;
+    const isSame = last.name === sender && last.source === source;
+    this.enter(hash, base, isSame ? last : (this.senders.get(source)?.get(sender) ?? this.sender(source, sender)));
+  }
+
+  /** The sender of the series that was begun last. */
+  get senderName(): string {
+    return this.current.sender.name;
+  }
+
+  private enter(hash: number, base: string, sender: SenderCensus): void {
     const { current } = this;
     current.hash = hash;
     current.base = base;
     current.leaks = false;
-    current.metric = this.metrics.get(base) ?? this.metric(base);
-    current.sender = this.senderOf(labels, source);
+    if (base !== current.metric.name) current.metric = this.metrics.get(base) ?? this.metric(base);
+    current.sender = sender;
     this.total.add(hash);
     current.metric.offered.add(hash);
     current.sender.offered.add(hash);
@@ -172,6 +187,11 @@ export class Census {
 
   /** Something was done to the current series, or to one of its labels with this value (`''` where it isn't known). */
   note(rule: string, action: Action, label: string, value: string): void {
+    this.noteHashed(rule, action, label, value === '' ? undefined : hashOfText(value));
+  }
+
+  /** The same with the value's hash. */
+  noteHashed(rule: string, action: Action, label: string, valueHash: number | undefined): void {
     const { current } = this;
     const row = this.rules.get(rule)?.get(label) ?? this.rule(rule, action, label);
     row.count++;
@@ -192,10 +212,9 @@ export class Census {
     }
     if (label === '') return;
     const [onMetric, overall] = [this.labelOf(current.metric, label), this.label(label)];
-    if (value !== '') {
-      const hash = hashOfText(value);
-      onMetric.values.add(hash);
-      overall.values.add(hash);
+    if (valueHash !== undefined) {
+      onMetric.values.add(valueHash);
+      overall.values.add(valueHash);
     }
     if (action === 'folded') {
       if (this.folded.size < MAX_FOLDED) this.folded.add(`${current.base}\u0000${label}`);

@@ -162,7 +162,7 @@ export function hashOfText(text: string): number {
 }
 
 /** MurmurHash3's finalizer: every bit of the input changes every bit of the result. */
-function mixed(of: number): number {
+export function mixed(of: number): number {
   let hash = of;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
