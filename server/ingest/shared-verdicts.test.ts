@@ -79,7 +79,7 @@ function sums(list: readonly Sent[], timeMs: number, isDelta: boolean): MetricPo
     const temporality = isDelta ? ('delta' as const) : ('cumulative' as const);
     return { kind: 'sum' as const, name: metric, description: '', unit: '', monotonic: true, temporality, points };
   });
-  const scopes = [{ scope: { name: '', version: '', attributes: {} }, metrics }];
+  const scopes = [{ scope: { name: '', version: '', attributes: {}, droppedAttributesCount: 0 }, metrics }];
   return toSeries({ resources: [{ attributes: { 'service.name': 'shop' }, scopes }] });
 }
 
