@@ -234,10 +234,11 @@ export class MetricIngest implements SeriesDoor {
     }
     const labels = await store.storedSeries();
     for (const set of labels) this.governor.rememberSeries(set);
-    for (const { output: id, hi, lo, last, startMs, timestampMs } of await store.aggregateInputs()) {
+    await store.aggregateInputs((id, hi, lo, last, startMs, timestampMs) => {
       const output = this.restoreOutput(id, labels[id]);
       if (output >= 0) aggregator.restoreInput(output, hi, lo, last, startMs, timestampMs);
-    }
+    });
+    await store.rememberInputs((visit) => aggregator.visitInputs(visit));
     for (const { output: id, hi, lo, last, startMs, timestampMs } of await store.aggregateHistograms()) {
       const output = this.restoreOutput(id, labels[id]);
       if (output < 0) continue;

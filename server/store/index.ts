@@ -4,7 +4,7 @@
 // Out: readers for the query engines, from any thread of the process.
 // Never: judges labels, knows a protocol or a query language, or acknowledges what isn't on disk.
 
-export type { StoredAggregateHistogram, StoredAggregateInput } from './aggregate-state.ts';
+export type { StoredAggregateHistogram } from './aggregate-state.ts';
 export { type ChunkSource, remoteChunkSource } from './chunks.ts';
 export { DEFAULT_METRIC_READER_LIMITS, type MetricReaderLimits } from './metric-reader.ts';
 export type * from './reader.ts';

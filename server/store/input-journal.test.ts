@@ -14,7 +14,19 @@ beforeEach(() => {
   file = path.join(directory, 'aggregation.journal');
 });
 
-afterEach(() => fs.rmSync(directory, { recursive: true, force: true }));
+afterEach(async () => {
+  for (const journal of opened.splice(0)) await journal.close().catch(() => {});
+  fs.rmSync(directory, { recursive: true, force: true });
+});
+
+/** Journals that a test leaves open, as a process that is killed does. */
+const opened: InputJournal[] = [];
+
+async function openJournal(lastCommit: number, maxBytes?: number): Promise<InputJournal> {
+  const journal = await InputJournal.open(directory, lastCommit, maxBytes);
+  opened.push(journal);
+  return journal;
+}
 
 function inputs(...values: readonly number[]): InputBuffer {
   const buffer = new InputBuffer();
@@ -31,7 +43,7 @@ function known(journal: InputJournal): Map<number, number> {
 
 describe('the journal of aggregation inputs', () => {
   it('gives back what commits made durable, the later of an input last', async () => {
-    const journal = await InputJournal.open(directory, 0);
+    const journal = await openJournal(0);
     await journal.append(inputs(1, 2, 3), 1);
     await journal.confirm();
     const again = new InputBuffer();
@@ -44,9 +56,8 @@ describe('the journal of aggregation inputs', () => {
       [3, 1.5],
     ]);
     await journal.close();
-    const reopened = await InputJournal.open(directory, 0);
+    const reopened = await openJournal(0);
     expect(known(reopened).get(2)).toBe(99);
-    await reopened.close();
   });
 
   it('leaves out the last record where its commit never was, and keeps it where it was', async () => {
@@ -55,28 +66,26 @@ describe('the journal of aggregation inputs', () => {
       [2, [1, 2]],
     ] as const) {
       fs.rmSync(file, { force: true });
-      const journal = await InputJournal.open(directory, 0);
+      const journal = await openJournal(0);
       await journal.append(inputs(1), 1);
       await journal.confirm();
       await journal.append(inputs(2), 2);
-      const reopened = await InputJournal.open(directory, lastCommit);
+      const reopened = await openJournal(lastCommit);
       expect([...known(reopened).keys()]).toEqual(expected);
-      await reopened.close();
     }
   });
 
   it('keeps the last record whatever the numbers of later processes are, once it is settled', async () => {
-    const journal = await InputJournal.open(directory, 0);
+    const journal = await openJournal(0);
     await journal.append(inputs(1), 500);
     await journal.confirm();
     await journal.settle();
-    const reopened = await InputJournal.open(directory, 3);
+    const reopened = await openJournal(3);
     expect([...known(reopened).keys()]).toEqual([1]);
-    await reopened.close();
   });
 
   it('takes back the record of a commit that failed', async () => {
-    const journal = await InputJournal.open(directory, 0);
+    const journal = await openJournal(0);
     await journal.append(inputs(1), 1);
     await journal.confirm();
     await journal.append(inputs(2), 2);
@@ -84,11 +93,10 @@ describe('the journal of aggregation inputs', () => {
     await journal.append(inputs(3), 2);
     await journal.confirm();
     expect([...known(journal).keys()]).toEqual([1, 3]);
-    await journal.close();
   });
 
   it('begins anew with what is remembered where it has grown too long', async () => {
-    const journal = await InputJournal.open(directory, 0, 4096);
+    const journal = await openJournal(0, 4096);
     journal.remembered = (visit) => {
       visit(7, 1000, 0, 1, 0, 0);
       visit(7, 1001, 0, 2, 0, 0);
@@ -102,14 +110,13 @@ describe('the journal of aggregation inputs', () => {
     expect(longest).toBeLessThan(4096 + 200);
     expect(known(journal).get(1001)).toBe(2);
     await journal.close();
-    const reopened = await InputJournal.open(directory, 200);
+    const reopened = await openJournal(200);
     expect(known(reopened).get(1000)).toBe(1);
     expect(fs.readdirSync(directory)).toEqual(['aggregation.journal']);
-    await reopened.close();
   });
 
   it('counts whole records only, wherever a crash cuts the file', async () => {
-    const journal = await InputJournal.open(directory, 0);
+    const journal = await openJournal(0);
     const ends: number[] = [];
     for (let commit = 1; commit <= 5; commit++) {
       await journal.append(inputs(...Array.from({ length: commit }, (_, i) => commit * 10 + i)), commit);
@@ -122,13 +129,11 @@ describe('the journal of aggregation inputs', () => {
         const bytes = Buffer.from(whole.subarray(0, cut));
         if (isDamaged && cut > 0) bytes[cut - 1] ^= 0x40;
         fs.writeFileSync(file, bytes);
-        const reopened = await InputJournal.open(directory, 5);
+        const reopened = await openJournal(5);
         const records = ends.filter((end) => end < cut || (end === cut && !isDamaged)).length;
         expect(known(reopened).size).toBe((records * (records + 1)) / 2);
-        await reopened.close();
       }),
       { numRuns: 60 },
     );
-    await journal.close();
   });
 });

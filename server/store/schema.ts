@@ -24,7 +24,8 @@ CREATE TABLE IF NOT EXISTS logs (stream UINTEGER, ts BIGINT, line VARCHAR, metad
 CREATE TABLE IF NOT EXISTS spans (
   trace_hi UBIGINT, trace_lo UBIGINT, span UBIGINT, parent UBIGINT, start BIGINT, duration BIGINT, kind UINTEGER,
   status UINTEGER, name VARCHAR, service VARCHAR, attributes VARCHAR, resource VARCHAR, rest VARCHAR);
--- What aggregation on removal remembers of each input that is not a series of its own.
+-- What aggregation on removal remembers of each input that is not a series of its own; numbers are in input-journal.ts,
+-- and in a table only of data directories that were written before.
 CREATE TABLE IF NOT EXISTS aggregate_inputs (output UINTEGER, hi UINTEGER, lo UINTEGER, last DOUBLE, start BIGINT, ts BIGINT);
 CREATE TABLE IF NOT EXISTS aggregate_histograms (output UINTEGER, hi UINTEGER, lo UINTEGER, start BIGINT, ts BIGINT, body BLOB);
 -- Numbers of the commits that have samples too: such samples count only if their commit's number is here.

@@ -8,10 +8,10 @@ import {
   readAggregateHistograms,
   readAggregateInputs,
   type StoredAggregateHistogram,
-  type StoredAggregateInput,
 } from './aggregate-state.ts';
 import { type ChunkSource, LocalChunkSource, serveChunks } from './chunks.ts';
 import { decodeHistogram } from './histogram-codec.ts';
+import { InputJournal, type RememberedInputs } from './input-journal.ts';
 import { LabelIndex } from './label-index.ts';
 import { createLogReader } from './log-reader.ts';
 import { createMetricReader, DEFAULT_METRIC_READER_LIMITS, type MetricReaderLimits } from './metric-reader.ts';
@@ -72,9 +72,11 @@ export interface Store {
   serve(port: MessagePort): void;
   /** The last sample of every series that has one at or after `sinceMs`, as of the start of the process. */
   lastSamples(sinceMs: number): LastSample[];
-  /** What aggregation remembered, the newest of each input. */
-  aggregateInputs(): Promise<StoredAggregateInput[]>;
-  /** The same of inputs that are native histograms. */
+  /** Visits what aggregation remembered, the oldest first: of an input that comes twice the later one counts. */
+  aggregateInputs(visit: Parameters<RememberedInputs>[0]): Promise<void>;
+  /** Who remembers says here what, once the inputs were taken up, so that what is on the disk stays as small. */
+  rememberInputs(remembered: RememberedInputs): Promise<void>;
+  /** What aggregation remembered of inputs that are native histograms, the newest of each. */
   aggregateHistograms(): Promise<StoredAggregateHistogram[]>;
   /** The last native histogram of every series that has one at or after `sinceMs`. */
   lastHistograms(sinceMs: number): Promise<StoredHistogram[]>;
@@ -121,6 +123,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     onReplay: (buffer) => last.noteAll(buffer),
     onChange: () => Atomics.add(counts, 2, 1),
   });
+  const inputs = await InputJournal.open(options.directory, samples.lastCommit);
   samples.addHistogramSeries(await readHistogramSeries(source));
   const publish = (seriesCount: number, streamCount: number) => {
     Atomics.store(counts, 0, seriesCount);
@@ -128,7 +131,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   };
   publish(series.size, streams.size);
   const limits = { ...DEFAULT_WRITER_LIMITS, ...options.writer };
-  const writer = new Writer(connection, { series, streams, samples, limits, onCommit: publish });
+  const writer = new Writer(connection, { series, streams, samples, inputs, limits, onCommit: publish });
   return {
     series,
     streams,
@@ -138,7 +141,17 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     readers: () => createReaders(source, committed),
     serve: (port) => serveChunks(port, source),
     lastSamples: (sinceMs) => lastSamples(samples, last, sinceMs),
-    aggregateInputs: () => readAggregateInputs(source),
+    async aggregateInputs(visit) {
+      await readAggregateInputs(source, visit);
+      inputs.read(visit);
+    },
+    async rememberInputs(remembered) {
+      inputs.remembered = remembered;
+      // Rows that an earlier version wrote move to the journal.
+      if ((await connection.runAndReadAll('SELECT 1 FROM aggregate_inputs LIMIT 1')).getRows().length === 0) return;
+      await inputs.renew();
+      await connection.run('DELETE FROM aggregate_inputs');
+    },
     aggregateHistograms: () => readAggregateHistograms(source),
     lastHistograms: (sinceMs) => readLastHistograms(source, sinceMs),
     storedSeries: () => readLabelSets(source, 'series', 0),

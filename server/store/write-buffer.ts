@@ -18,6 +18,7 @@ import {
   UintColumn,
 } from './columns.ts';
 import { encodeHistogram } from './histogram-codec.ts';
+import { InputBuffer } from './input-buffer.ts';
 import { SampleBuffer } from './samples/index.ts';
 
 /** Rows of every table that will be committed together. Methods are synchronous and copy what they are given. */
@@ -70,14 +71,8 @@ export class WriteBuffer {
   ];
   readonly spans = new TableBuffer('spans', [...this.spanIds, ...this.spanTimes, ...this.spanCodes, ...this.spanText]);
 
-  private readonly inputKeys = [new UintColumn(), new UintColumn(), new UintColumn()];
-  private readonly inputLast = new DoubleColumn();
-  private readonly inputTimes = [new Int64Column(), new Int64Column()];
-  readonly aggregateInputs = new TableBuffer('aggregate_inputs', [
-    ...this.inputKeys,
-    this.inputLast,
-    ...this.inputTimes,
-  ]);
+  /** What aggregation remembers of inputs that are numbers doesn't go to a table either; see `InputJournal`. */
+  readonly inputs = new InputBuffer();
 
   private readonly inputHistogramKeys = [new UintColumn(), new UintColumn(), new UintColumn()];
   private readonly inputHistogramTimes = [new Int64Column(), new Int64Column()];
@@ -100,7 +95,6 @@ export class WriteBuffer {
     this.exemplars,
     this.logs,
     this.spans,
-    this.aggregateInputs,
     this.aggregateHistograms,
     this.commits,
   ];
@@ -110,9 +104,9 @@ export class WriteBuffer {
   /** Bytes of text waiting in the logs and spans of this buffer, roughly; what back-pressure looks at. */
   textBytes = 0;
 
-  /** Rows of all tables, and samples. */
+  /** Rows of all tables, samples and inputs of aggregation. */
   get rows(): number {
-    return this.samples.count + this.tableRows;
+    return this.samples.count + this.inputs.count + this.tableRows;
   }
 
   /** Rows of all tables. */
@@ -213,13 +207,7 @@ export class WriteBuffer {
 
   /** What aggregation remembers of an input: `hi`/`lo` are the hash of its raw labels. */
   pushAggregateInput(output: number, hi: number, lo: number, last: number, startMs: number, timestampMs: number): void {
-    const row = this.aggregateInputs.push();
-    this.inputKeys[0].data[row] = output;
-    this.inputKeys[1].data[row] = hi;
-    this.inputKeys[2].data[row] = lo;
-    this.inputLast.data[row] = last;
-    this.inputTimes[0].setNumber(row, startMs);
-    this.inputTimes[1].setNumber(row, timestampMs);
+    this.inputs.push(output, hi, lo, last, startMs, timestampMs);
   }
 
   /** As `pushAggregateInput`, of an input whose last value is a native histogram. */
@@ -248,6 +236,7 @@ export class WriteBuffer {
   /** Forgets every row and keeps the memory of the number columns. */
   reset(): void {
     this.samples.reset();
+    this.inputs.reset();
     for (const table of this.tables) table.reset();
     this.textBytes = 0;
     this.lastResource = { value: undefined, json: '{}' };

@@ -1,6 +1,7 @@
 import type { DuckDBAppender, DuckDBConnection } from '@duckdb/node-api';
 import { BarographError } from '../model/index.ts';
 import { compactAggregateState } from './aggregate-state.ts';
+import type { InputJournal } from './input-journal.ts';
 import type { Registry } from './registry.ts';
 import type { SampleStore } from './samples/index.ts';
 import { WriteBuffer } from './write-buffer.ts';
@@ -21,8 +22,8 @@ export const DEFAULT_WRITER_LIMITS: WriterLimits = {
   groupDelayMs: 3,
 };
 
-/** Rows of aggregation's state after which it is compacted. */
-const MAX_STATE_ROWS = 1_000_000;
+/** Rows of native histograms that aggregation remembers, after which it is compacted. */
+const MAX_STATE_ROWS = 200_000;
 
 /** Numbers about commits, for the program's own metrics. */
 export interface WriterStats {
@@ -41,6 +42,7 @@ export interface WriterParts {
   readonly series: Registry;
   readonly streams: Registry;
   readonly samples: SampleStore;
+  readonly inputs: InputJournal;
   readonly limits: WriterLimits;
   /** Called after each commit with the sizes of the registries that are now on disk. */
   readonly onCommit: (series: number, streams: number) => void;
@@ -63,6 +65,7 @@ export class Writer {
   private readonly series: Registry;
   private readonly streams: Registry;
   private readonly samples: SampleStore;
+  private readonly inputs: InputJournal;
   private readonly limits: WriterLimits;
   private readonly appenders = new Map<string, DuckDBAppender>();
   private open = new WriteBuffer();
@@ -80,6 +83,7 @@ export class Writer {
     this.series = parts.series;
     this.streams = parts.streams;
     this.samples = parts.samples;
+    this.inputs = parts.inputs;
     this.limits = parts.limits;
     this.onCommit = parts.onCommit;
   }
@@ -126,6 +130,7 @@ export class Writer {
   /** Commits what waits and refuses what comes later. */
   async close(): Promise<void> {
     await this.commit();
+    await this.inputs.close();
     this.closed = true;
     for (const appender of this.appenders.values()) appender.closeSync();
     this.appenders.clear();
@@ -134,7 +139,10 @@ export class Writer {
   private async run(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, this.limits.groupDelayMs));
     while (this.waiters.length > 0 || this.tasks.length > 0) {
-      for (const task of this.tasks.splice(0)) await task();
+      const tasks = this.tasks.splice(0);
+      // A task may begin a new journal of samples, which knows no number of a commit.
+      if (tasks.length > 0) await this.inputs.settle();
+      for (const task of tasks) await task();
       if (this.waiters.length === 0) continue;
       const waiters = this.waiters;
       this.waiters = [];
@@ -179,8 +187,15 @@ export class Writer {
   private async writeAll(buffer: WriteBuffer): Promise<void> {
     const hasSamples = buffer.samples.count > 0;
     const hasRows = buffer.tableRows > 0;
+    // What aggregation remembers comes before the samples that it explains, and counts only if these do.
+    const number = hasSamples ? this.samples.lastCommit + 1 : 0;
+    if (buffer.inputs.count > 0)
+      await this.inputs.append(buffer.inputs, number).catch((error: unknown) => {
+        throw commitFailed(error);
+      });
     if (hasSamples) {
-      const commit = await this.samples.write(buffer.samples, hasRows).catch((error: unknown) => {
+      const commit = await this.samples.write(buffer.samples, hasRows).catch(async (error: unknown) => {
+        await this.inputs.takeBack();
         throw commitFailed(error);
       });
       if (hasRows) buffer.pushCommit(commit);
@@ -190,22 +205,23 @@ export class Writer {
         await this.writeTables(buffer);
       } catch (error) {
         await this.samples.takeBack();
+        await this.inputs.takeBack();
         throw error;
       }
     }
     this.samples.publish();
-    this.stateRows += buffer.aggregateInputs.rows + buffer.aggregateHistograms.rows;
+    // A file that could not be begun anew only stays longer.
+    await this.inputs.confirm().catch(() => this.stats.failedCompactions++);
+    this.stateRows += buffer.aggregateHistograms.rows;
     if (this.stateRows > MAX_STATE_ROWS) await this.compactState();
     this.samples.addHistogramSeries(buffer.histogramSeriesIds);
   }
 
   private async compactState(): Promise<void> {
     this.stateRows = 0;
-    // Their appenders hold on to the tables that are about to be replaced.
-    for (const table of ['aggregate_inputs', 'aggregate_histograms']) {
-      this.appenders.get(table)?.closeSync();
-      this.appenders.delete(table);
-    }
+    // Its appender holds on to the table that is about to be replaced.
+    this.appenders.get('aggregate_histograms')?.closeSync();
+    this.appenders.delete('aggregate_histograms');
     // What could not be made smaller is whole all the same, and the next time comes.
     await compactAggregateState(this.connection).catch(() => this.stats.failedCompactions++);
   }
