@@ -5,12 +5,9 @@ export { DiskGuard, type DiskSpace, diskSpace } from './disk-guard.ts';
 export { Retention, type RetentionStatus } from './retention.ts';
 export {
   describeRetention,
-  type Floors,
   KEEP_EVERYTHING,
-  NO_FLOORS,
   type RetentionSettings,
   retentionSchema,
-  type Signal,
   shownRetention,
 } from './settings.ts';
 export { TableRetention } from './table-retention.ts';

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { NO_FLOORS, perSignal, SIGNALS, type Signal } from '../signals.ts';
 import { planFloors, type SignalSize, type Sizes } from './plan.ts';
-import { NO_FLOORS, perSignal, retentionSchema, SIGNALS, type Signal } from './settings.ts';
+import { retentionSchema } from './settings.ts';
 
 const DAY = 86_400_000;
 const NOW = 1_800_000_000_000;

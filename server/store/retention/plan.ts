@@ -1,4 +1,5 @@
-import { type Floors, perSignal, type RetentionSettings, SIGNALS, type Signal } from './settings.ts';
+import { type Floors, perSignal, SIGNALS, type Signal } from '../signals.ts';
+import type { RetentionSettings } from './settings.ts';
 
 /** A part of a signal that only goes as a whole, such as its samples in one block. */
 export interface Piece {

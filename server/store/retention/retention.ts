@@ -1,7 +1,7 @@
 import type { SampleStore } from '../samples/index.ts';
-import type { DiskGuard } from './disk-guard.ts';
+import { type Floors, NO_FLOORS, perSignal, SIGNALS, type Signal } from '../signals.ts';
 import { type Piece, planFloors, type SignalSize, type Sizes } from './plan.ts';
-import { type Floors, NO_FLOORS, perSignal, type RetentionSettings, SIGNALS, type Signal } from './settings.ts';
+import type { RetentionSettings } from './settings.ts';
 import type { TableRetention } from './table-retention.ts';
 
 /** What retention looks after. */
@@ -9,9 +9,8 @@ export interface RetentionParts {
   readonly settings: RetentionSettings;
   readonly samples: SampleStore;
   readonly tables: TableRetention;
-  readonly disk: DiskGuard;
-  /** Bytes of the data directory's files as they count, free space inside the database left out. */
-  readonly usedBytes: () => Promise<number>;
+  /** Bytes of files that hold neither sealed samples nor tables. */
+  readonly otherFileBytes: () => number;
   /** Called when the floors moved, before anything is removed. */
   readonly onFloors: () => void;
   readonly nowMs: () => number;
@@ -117,9 +116,9 @@ export class Retention {
   }
 
   private async measure(): Promise<Sizes> {
-    const signals = { ...this.samplesSizes(), ...(await this.parts.tables.sizes()) };
-    const known = SIGNALS.reduce((sum, signal) => sum + signals[signal].bytes, 0);
-    return { signals, otherBytes: Math.max(0, (await this.parts.usedBytes()) - known) };
+    const tables = await this.parts.tables.sizes();
+    const signals = { ...this.samplesSizes(), ...tables.signals };
+    return { signals, otherBytes: this.parts.otherFileBytes() + tables.otherBytes };
   }
 
   private samplesSizes(): Record<'fleet' | 'per_model', SignalSize> {

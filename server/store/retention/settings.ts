@@ -1,28 +1,6 @@
 import { z } from 'zod';
 import { BarographError, parseDurationMs, parseSizeBytes, printDurationMs, printSizeBytes } from '../../model/index.ts';
-
-/** What is kept for a time of its own. Samples and native histograms are kept by the level of their series. */
-export type Signal =
-  | 'fleet'
-  | 'per_model'
-  | 'fleet_histograms'
-  | 'per_model_histograms'
-  | 'exemplars'
-  | 'logs'
-  | 'traces';
-
-export const SIGNALS: readonly Signal[] = [
-  'fleet',
-  'per_model',
-  'fleet_histograms',
-  'per_model_histograms',
-  'exemplars',
-  'logs',
-  'traces',
-];
-
-/** The first millisecond that is kept, by signal; −∞ where all is. */
-export type Floors = Readonly<Record<Signal, number>>;
+import { perSignal, SIGNALS, type Signal } from '../signals.ts';
 
 /** How long and how much of one signal is kept. */
 export interface RetentionRule {
@@ -118,14 +96,6 @@ export const KEEP_EVERYTHING: RetentionSettings = {
   minFreeBytes: undefined,
   rules: perSignal(() => ({ ageMs: Number.POSITIVE_INFINITY, maxBytes: Number.POSITIVE_INFINITY })),
 };
-
-/** A value for each signal. */
-export function perSignal<T>(valueOf: (signal: Signal) => T): Record<Signal, T> {
-  return Object.fromEntries(SIGNALS.map((signal) => [signal, valueOf(signal)])) as Record<Signal, T>;
-}
-
-/** No floors: all is kept. */
-export const NO_FLOORS: Floors = perSignal(() => Number.NEGATIVE_INFINITY);
 
 function ageText(ageMs: number): string {
   return ageMs === Number.POSITIVE_INFINITY ? FOREVER : printDurationMs(ageMs);

@@ -1,6 +1,6 @@
-import { type DuckDBConnection, LIST, listValue, UINTEGER } from '@duckdb/node-api';
+import { type DuckDBConnection, type DuckDBType, type DuckDBValue, LIST, listValue, UINTEGER } from '@duckdb/node-api';
+import type { Floors, Signal } from '../signals.ts';
 import type { SignalSize } from './plan.ts';
-import type { Floors, Signal } from './settings.ts';
 
 /** A signal whose rows lie in a table. */
 export type TableSignal = Exclude<Signal, 'fleet' | 'per_model'>;
@@ -50,6 +50,20 @@ interface Known {
   readonly size: SignalSize & { readonly rows: number };
 }
 
+/** What a table takes in the file. */
+interface TableStorage {
+  readonly atRows: number;
+  /** Rows that were deleted and not given back yet are counted here, so that they aren't taken for what is kept. */
+  readonly bytes: number;
+  readonly rowBytes: number;
+}
+
+/** How much there is in the database. */
+export interface TableSizes {
+  readonly signals: Readonly<Record<TableSignal, SignalSize>>;
+  readonly otherBytes: number;
+}
+
 /** Deletes what is too old from DuckDB's tables, in slices between commits, and says how much there is of each signal. */
 export class TableRetention {
   /** Rows that were deleted, by signal; and slices. */
@@ -62,6 +76,7 @@ export class TableRetention {
   };
   private readonly parts: TableRetentionParts;
   private readonly known = new Map<TableSignal, Known>();
+  private readonly storage = new Map<string, TableStorage>();
   /** Rows deleted since the last checkpoint. */
   private unreclaimed = 0;
 
@@ -70,9 +85,8 @@ export class TableRetention {
   }
 
   /** How much there is of each signal; a table that nothing was written to since isn't looked at again. */
-  async sizes(): Promise<Record<TableSignal, SignalSize>> {
+  async sizes(): Promise<TableSizes> {
     const at = this.parts.committedRows();
-    const perTable = new Map<string, number>();
     const found: Partial<Record<TableSignal, SignalSize>> = {};
     for (const part of PARTS) {
       const known = this.known.get(part.signal);
@@ -80,11 +94,7 @@ export class TableRetention {
         found[part.signal] = known.size;
         continue;
       }
-      let rowBytes = perTable.get(part.table);
-      if (rowBytes === undefined) {
-        rowBytes = await this.bytesOfRow(part.table);
-        perTable.set(part.table, rowBytes);
-      }
+      const { rowBytes } = await this.storageOf(part.table);
       const [rows, oldest] = await this.ask(part, `count(*)::BIGINT, min(${part.time})`, 'true');
       const size = {
         rows: Number(rows),
@@ -94,7 +104,18 @@ export class TableRetention {
       this.known.set(part.signal, { atRows: at, size });
       found[part.signal] = size;
     }
-    return found as Record<TableSignal, SignalSize>;
+    return { signals: found as Record<TableSignal, SignalSize>, otherBytes: await this.otherBytes() };
+  }
+
+  /** Bytes of the database that belong to no signal; space that is free inside its file isn't counted. */
+  private async otherBytes(): Promise<number> {
+    const answer = await this.parts.connection.runAndReadAll(
+      'SELECT used_blocks::BIGINT * block_size::BIGINT FROM pragma_database_size() LIMIT 1',
+    );
+    const used = Number(answer.getRows()[0][0]);
+    let known = 0;
+    for (const { bytes } of this.storage.values()) known += bytes;
+    return Math.max(0, used - known);
   }
 
   /** Deletes what is before the floors; resolves with the number of rows. */
@@ -109,7 +130,10 @@ export class TableRetention {
       const rows = await this.expirePart(part, BigInt(Math.floor(floorMs)) * part.perMs, isStopped);
       this.deleted[part.signal] += rows;
       total += rows;
-      if (rows > 0) this.known.delete(part.signal);
+      if (rows > 0) {
+        this.known.delete(part.signal);
+        this.storage.delete(part.table);
+      }
     }
     this.unreclaimed += total;
     await this.reclaim();
@@ -149,18 +173,24 @@ export class TableRetention {
     return answer.getRows()[0] as (bigint | null)[];
   }
 
-  private bound(part: TablePart): [] | [[ReturnType<typeof listValue>], [ReturnType<typeof LIST>]] {
+  private bound(part: TablePart): [values?: DuckDBValue[], types?: DuckDBType[]] {
     if (part.where === undefined) return [];
     return [[listValue([...this.parts.fleetSeries()])], [LIST(UINTEGER)]];
   }
 
-  /** Bytes that a row of the table takes in the file, those that were deleted counted as rows; 0 where none is in it yet. */
-  private async bytesOfRow(table: string): Promise<number> {
+  /** What a table takes in the file; 0 where nothing of it is there yet but in the write-ahead log. */
+  private async storageOf(table: string): Promise<TableStorage> {
+    const atRows = this.parts.committedRows();
+    const known = this.storage.get(table);
+    if (known?.atRows === atRows) return known;
     const query = `SELECT count(DISTINCT block_id) FILTER (WHERE block_id >= 0)::BIGINT,
-      coalesce(sum(count) FILTER (WHERE column_id = 0 AND segment_type <> 'VALIDITY' AND block_id >= 0), 0)::BIGINT,
+      coalesce(sum(count) FILTER (WHERE column_id = 0 AND segment_type <> 'VALIDITY'), 0)::BIGINT,
       (SELECT block_size FROM pragma_database_size() LIMIT 1)::BIGINT FROM pragma_storage_info('${table}')`;
     const answer = await this.parts.connection.runAndReadAll(query);
     const [blocks, rows, blockSize] = answer.getRows()[0].map(Number);
-    return rows === 0 ? 0 : (blocks * blockSize) / rows;
+    const bytes = blocks * blockSize;
+    const storage = { atRows, bytes, rowBytes: rows === 0 ? 0 : bytes / rows };
+    this.storage.set(table, storage);
+    return storage;
   }
 }

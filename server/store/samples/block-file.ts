@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { BarographError } from '../../model/index.ts';
-import { LEVELS, type Level } from '../levels.ts';
+import { LEVELS, type Level } from '../signals.ts';
 import { decodeChunk, encodeChunk, MAX_CHUNK_SAMPLES, maxChunkWords, type SampleColumns } from './chunk-codec.ts';
 import { levelIn } from './cut.ts';
 

@@ -1,3 +1,4 @@
+import type { Floors } from '../signals.ts';
 import type { BlockSummary } from './block-file.ts';
 import type { SegmentMemory } from './segment.ts';
 import type { Tombstone } from './tombstones.ts';
@@ -15,4 +16,6 @@ export interface SampleCatalog {
   readonly tombstones: readonly Tombstone[];
   /** Numbers of the series that hold native histograms, which lie in a table. */
   readonly histogramSeries: Uint32Array;
+  /** What queries may see, of samples and of tables; absent where that is everything. */
+  readonly floors?: Floors;
 }

@@ -1,4 +1,4 @@
-import type { Level } from '../levels.ts';
+import type { Level } from '../signals.ts';
 
 /** The first millisecond that is kept, by level; what is older may be left out wherever samples are written anew. */
 export type LevelFloors = Readonly<Record<Level, number>>;
@@ -22,23 +22,4 @@ export function levelIn(fleet: Uint32Array, series: number): Level {
     else high = middle;
   }
   return low < fleet.length && fleet[low] === series ? 'fleet' : 'per_model';
-}
-
-/** The numbers of the series of the fleet level; they are few. */
-export class FleetSeries {
-  private readonly known = new Set<number>();
-  private sorted: Uint32Array | undefined;
-
-  /** Takes note of a series. */
-  add(series: number): void {
-    const before = this.known.size;
-    this.known.add(series);
-    if (this.known.size !== before) this.sorted = undefined;
-  }
-
-  /** All of them, ascending. */
-  get ids(): Uint32Array {
-    this.sorted ??= Uint32Array.from(this.known).sort();
-    return this.sorted;
-  }
 }

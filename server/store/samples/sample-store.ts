@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { BlockReader, type BlockSummary } from './block-file.ts';
 import type { SampleCatalog } from './catalog.ts';
-import { type Cut, FleetSeries, KEEP_ALL, type LevelFloors } from './cut.ts';
+import { type Cut, KEEP_ALL, type LevelFloors } from './cut.ts';
 import { blockFile, findBlocks, findJournals, journalFile, syncDirectory, unfinishedFile } from './files.ts';
 import { JournalWriter, replayJournal } from './journal.ts';
 import type { SampleBuffer } from './sample-buffer.ts';
@@ -52,6 +52,8 @@ export interface SampleSizes {
   /** Samples and bytes in sealed blocks. */
   readonly sealedSamples: number;
   readonly sealedBytes: number;
+  /** Bytes of files that were replaced and are about to be removed. */
+  readonly leavingBytes: number;
   /** Bytes of the journals of what isn't sealed yet. */
   readonly journalBytes: number;
   /** Segments that wait to be sealed. */
@@ -81,8 +83,8 @@ export interface SampleStoreOptions {
   readonly limits?: Partial<SampleStoreLimits>;
   /** The last commit of which the tables know; see `replayJournal`. */
   readonly tablesCommit: number;
-  /** Numbers of the stored series of the fleet level. */
-  readonly fleetSeries?: readonly number[];
+  /** Numbers of the stored series of the fleet level, ascending, as of the call. Default: there are none. */
+  readonly fleetSeries?: () => Uint32Array;
   /** Gets the samples that only journals hold, in the order in which they were written. */
   readonly onReplay?: (samples: SampleBuffer) => void;
   /** Called whenever the catalog changed. */
@@ -116,7 +118,7 @@ export class SampleStore {
   private version = 1;
   private readonly histograms = new Set<number>();
   private histogramSeries = new Uint32Array(0);
-  private readonly fleet = new FleetSeries();
+  private readonly fleetSeries: () => Uint32Array;
   private floors: LevelFloors = KEEP_ALL;
   private readonly sealer = new Sealer();
   /** Whether the last try to seal or merge failed, as on a full disk. */
@@ -125,13 +127,14 @@ export class SampleStore {
   private readonly cleared = new Set<string>();
   private sealing: Promise<void> | undefined;
   private roomWaiters: (() => void)[] = [];
-  private readonly removals = new Map<string, NodeJS.Timeout>();
+  private readonly removals = new Map<string, { readonly timer: NodeJS.Timeout; readonly bytes: number }>();
   private isClosed = false;
 
   private constructor(options: SampleStoreOptions) {
     this.directory = options.directory;
     this.limits = { ...DEFAULT_SAMPLE_STORE_LIMITS, ...options.limits };
     this.onChange = options.onChange;
+    this.fleetSeries = options.fleetSeries ?? (() => new Uint32Array(0));
   }
 
   /** Opens the folder, or makes it, and takes up what journals hold. @throws BarographError `journal_damaged`, `block_damaged`. */
@@ -139,9 +142,8 @@ export class SampleStore {
     fs.mkdirSync(options.directory, { recursive: true });
     const store = new SampleStore(options);
     try {
-      for (const id of options.fleetSeries ?? []) store.fleet.add(id);
       store.tombstones = readTombstones(options.directory);
-      store.blocks = findBlocks(options.directory, store.fleet.ids);
+      store.blocks = findBlocks(options.directory, store.fleetSeries());
       await store.takeUpJournals(options);
       return store;
     } catch (error) {
@@ -161,6 +163,7 @@ export class SampleStore {
       blocks: this.blocks.length,
       sealedSamples: sum(this.blocks.map((block) => block.samples)),
       sealedBytes: sum(this.blocks.map((block) => block.bytes)),
+      leavingBytes: sum([...this.removals.values()].map(({ bytes }) => bytes)),
       journalBytes: sum([...this.waiting, this.active].map(({ journal }) => journal.size)),
       waitingSegments: this.waiting.length,
       segmentFill: this.active.writer.fill,
@@ -181,11 +184,6 @@ export class SampleStore {
     if (this.histograms.size === before) return;
     this.histogramSeries = Uint32Array.from(this.histograms).sort();
     this.changed();
-  }
-
-  /** Takes note of a series of the fleet level; before its first sample is written. */
-  addFleetSeries(id: number): void {
-    this.fleet.add(id);
   }
 
   /**
@@ -216,7 +214,7 @@ export class SampleStore {
   }
 
   private get cut(): Cut {
-    return { fleet: this.fleet.ids, floors: this.floors };
+    return { fleet: this.fleetSeries(), floors: this.floors };
   }
 
   /**
@@ -286,7 +284,7 @@ export class SampleStore {
     await this.sealing;
     await this.sealer.close();
     for (const segment of [...this.waiting, this.active]) await segment.journal.close();
-    for (const [file, timer] of this.removals) {
+    for (const [file, { timer }] of this.removals) {
       clearTimeout(timer);
       fs.rmSync(file, { force: true });
     }
@@ -440,12 +438,12 @@ export class SampleStore {
   }
 
   private removeLater(blocks: readonly BlockSummary[]): void {
-    for (const { path } of blocks) {
+    for (const { path, bytes } of blocks) {
       const remove = () => {
         this.removals.delete(path);
         fs.rmSync(path, { force: true });
       };
-      this.removals.set(path, setTimeout(remove, this.limits.removalDelayMs).unref());
+      this.removals.set(path, { timer: setTimeout(remove, this.limits.removalDelayMs).unref(), bytes });
     }
   }
 

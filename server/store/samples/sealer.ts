@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { LEVELS } from '../levels.ts';
+import { LEVELS } from '../signals.ts';
 import type { BlockSummary } from './block-file.ts';
 import type { Cut, LevelFloors } from './cut.ts';
 import type { SegmentMemory } from './segment.ts';
