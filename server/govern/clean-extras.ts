@@ -1,10 +1,12 @@
 import type { Labels, MetricMetadata } from '../model/index.ts';
 import type { ContentFields } from './content-fields.ts';
 import type { DecisionLog, Source } from './decisions.ts';
+import { readings } from './hidden-text.ts';
 import type { NameJudge } from './names.ts';
 import type { Policy } from './policy.ts';
 import { baseName } from './rule.ts';
 import { isUnfitName, sniffValue } from './sniff.ts';
+import { speaks } from './speech.ts';
 
 /** OpenMetrics allows an exemplar's labels 128 characters, names and values together. */
 const MAX_EXEMPLAR_CHARACTERS = 128;
@@ -101,6 +103,9 @@ export class ExtrasCleaner {
     const isDescription =
       help.length <= MAX_HELP_CHARACTERS &&
       !SPEAKING.test(help) &&
+      !speaks(help) &&
+      // A description is written as it is read.
+      readings(help).next().done === true &&
       !this.fields.holdsContent(help) &&
       help.split(/\s+/).every((word) => sniffValue(word, 'identity', 'size') === undefined);
     if (isDescription) return help;

@@ -1,11 +1,13 @@
 import type { ContentFields } from './content-fields.ts';
 import { statusCode } from './error-text.ts';
+import { cutHidden } from './hidden-text.ts';
 import { byteLength } from './judge-series.ts';
 import type { NameJudge } from './names.ts';
 import type { Policy } from './policy.ts';
 import { isProse } from './prose.ts';
 import { REMOVED_MARK, scrubText } from './scrub-text.ts';
 import { redactSecrets, sniffValue } from './sniff.ts';
+import { cutSpeech, speaks } from './speech.ts';
 
 /** A cleaned line and the rules by which something was taken out of it, each with the field's name where there is one. */
 export interface CleanedLine {
@@ -61,9 +63,18 @@ export class LineCleaner {
   private cleanTextLine(line: string, removals: Removals): string {
     const scrubbed = isTraceback(line) ? this.scrubTraceback(line) : scrubText(line, this.fields);
     if (scrubbed !== line) removals.push({ rule: 'content_in_line', field: '' });
-    const redacted = redactSecrets(scrubbed, REMOVED_MARK);
-    if (redacted !== scrubbed) removals.push({ rule: 'secret_in_line', field: '' });
-    return redacted;
+    const shown = cutHidden(scrubbed, (reading) => this.isHidden(reading), REMOVED_MARK);
+    if (shown !== scrubbed) removals.push({ rule: 'encoded_text_in_line', field: '' });
+    const redacted = redactSecrets(shown, REMOVED_MARK);
+    if (redacted !== shown) removals.push({ rule: 'secret_in_line', field: '' });
+    if (!speaks(redacted)) return redacted;
+    removals.push({ rule: 'speech_in_line', field: '' });
+    return cutSpeech(redacted, REMOVED_MARK);
+  }
+
+  /** Whether what a line hides behind an encoding is content; nobody encodes what may be read. */
+  private isHidden(reading: string): boolean {
+    return isProse(reading) || speaks(reading) || this.fields.holdsContent(reading);
   }
 
   /** A traceback's source lines are the program's own; only its other lines may quote what was sent. */

@@ -1,4 +1,5 @@
 import { nextField } from './field-site.ts';
+import { readings } from './hidden-text.ts';
 import type { NameJudge } from './names.ts';
 import type { Policy } from './policy.ts';
 import { isProse } from './prose.ts';
@@ -33,9 +34,15 @@ export class ContentFields {
 
   /**
    * Whether a text is a structure (JSON, a repr, fields) with a content field that isn't empty, or a list of words or
-   * tokens that read like a sentence.
+   * tokens that read like a sentence; also where it is escaped or encoded.
    */
   holdsContent(text: string): boolean {
+    if (this.isStructure(text)) return true;
+    for (const reading of readings(text)) if (this.isStructure(reading)) return true;
+    return false;
+  }
+
+  private isStructure(text: string): boolean {
     if (text.startsWith('[') && isListOfProse(text)) return true;
     for (let site = nextField(text, 0); site; site = nextField(text, site.start)) {
       if ((site.isQuoted || site.isAssigned) && site.start < text.length && this.isContent(site.name)) return true;

@@ -1,3 +1,4 @@
+import { readings } from './hidden-text.ts';
 import { type Expectation, isProse } from './prose.ts';
 import { looksRandom } from './randomness.ts';
 
@@ -7,6 +8,7 @@ export type SniffedKind =
   | 'base64'
   | 'card'
   | 'email'
+  | 'encoded_text'
   | 'hex_digest'
   | 'id_with_prefix'
   | 'ip'
@@ -76,8 +78,14 @@ export function sniffValue(
   if (value.length >= 12 && API_KEY.test(value)) return 'api_key';
   if (isCard(value)) return 'card';
   if (isProse(value, expected)) return 'prose';
+  for (const reading of readings(value)) if (isTelling(reading, expected)) return 'encoded_text';
   if (level === 'personal') return undefined;
   return sniffShape(value, QUANTITY_NAME.test(labelName));
+}
+
+/** Whether a text that had to be decoded is a sentence, or holds what must not stand anywhere. */
+function isTelling(reading: string, expected: Expectation): boolean {
+  return isProse(reading, expected) || EMAIL.test(reading) || JWT.test(reading);
 }
 
 /** The text with e-mail addresses, tokens and keys cut out, or the same string; for texts that are kept otherwise. */
