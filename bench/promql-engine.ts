@@ -5,7 +5,7 @@ import { performance } from 'node:perf_hooks';
 import { createMatcher, labelsFromRecord, type MatchOp, type NativeHistogram } from '../server/model/index.ts';
 import { encodePrometheus, queryPromql } from '../server/query/promql/index.ts';
 import { MemoryMetricReader } from '../server/query/promql/memory-reader.ts';
-import { LabelIndex } from '../server/store/label-index.ts';
+import { LabelIndex, LabelWriter, reserveLabelMemory } from '../server/store/labels/index.ts';
 
 /** One measurement: medians over the runs. */
 export interface BenchRow {
@@ -256,12 +256,15 @@ const SELECTORS: readonly (readonly [name: string, op: MatchOp, value: string][]
 ];
 
 async function measureIndex(runs: number): Promise<BenchRow[]> {
-  const index = new LabelIndex();
+  const writer = new LabelWriter(reserveLabelMemory());
+  const index = new LabelIndex(writer.memory);
   const labels = clusterLabels();
   const rows: BenchRow[] = [];
   rows.push(
     await measure('index 100,000 series', 1, async () => {
-      for (const one of labels) index.add(one);
+      for (const one of labels) writer.add(one);
+      writer.publish(writer.counts);
+      index.refresh();
       return index.size;
     }),
   );

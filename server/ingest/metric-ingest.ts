@@ -232,15 +232,14 @@ export class MetricIngest implements SeriesDoor {
     for (const { series, timestampMs, histogram } of await store.lastHistograms(sinceMs)) {
       written.noteHistogram(series, timestampMs, histogram);
     }
-    const labels = await store.storedSeries();
-    for (const set of labels) this.governor.rememberSeries(set);
+    for (const labels of store.series.committed()) this.governor.rememberSeries(labels);
     await store.aggregateInputs((id, hi, lo, last, startMs, timestampMs) => {
-      const output = this.restoreOutput(id, labels[id]);
+      const output = this.restoreOutput(id, store.series.labels(id));
       if (output >= 0) aggregator.restoreInput(output, hi, lo, last, startMs, timestampMs);
     });
     await store.rememberInputs((visit) => aggregator.visitInputs(visit));
     for (const { output: id, hi, lo, last, startMs, timestampMs } of await store.aggregateHistograms()) {
-      const output = this.restoreOutput(id, labels[id]);
+      const output = this.restoreOutput(id, store.series.labels(id));
       if (output < 0) continue;
       aggregator.restoreSlotHistogram(aggregator.inputByHash(output, hi, lo), last, timestampMs, startMs);
     }

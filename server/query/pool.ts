@@ -200,7 +200,7 @@ class Pool implements QueryPool {
     const { port1, port2 } = new MessageChannel();
     this.store.serve(port1);
     const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-      workerData: { reads: port2, committed: this.store.committed, stops: thread.stops.memory, limits: this.limits },
+      workerData: { reads: port2, shared: this.store.shared, stops: thread.stops.memory, limits: this.limits },
       transferList: [port2],
     });
     thread.worker = worker;

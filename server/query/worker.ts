@@ -1,7 +1,7 @@
 // The entry of a query worker thread: holds its own readers on the store and answers one request at a time or several
 // that wait for the store together.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { createReaders, type MetricReaderLimits, remoteChunkSource } from '../store/index.ts';
+import { createReaders, type MetricReaderLimits, remoteChunkSource, type SharedStore } from '../store/index.ts';
 import type { FromWorker, ToWorker } from './pool.ts';
 import { transferOf } from './prometheus/index.ts';
 import { answer, type QueryAnswer, type QueryRequest, toWireError } from './request.ts';
@@ -10,13 +10,13 @@ import { type StopSignal, stopSignal } from './stop-flags.ts';
 
 if (!parentPort) throw new Error('BUG: query/worker.ts is the entry of a worker thread');
 const port = parentPort;
-const { reads, committed, stops, limits } = workerData as {
+const { reads, shared, stops, limits } = workerData as {
   reads: MessagePort;
-  committed: SharedArrayBuffer;
+  shared: SharedStore;
   stops: SharedArrayBuffer;
   limits: MetricReaderLimits;
 };
-const readers = createReaders(remoteChunkSource(reads), committed, limits);
+const readers = createReaders(remoteChunkSource(reads), shared, limits);
 const turns = new Turns();
 const running = new Map<number, StopSignal>();
 

@@ -6,13 +6,14 @@
 
 export type { StoredAggregateHistogram } from './aggregate-state.ts';
 export { type ChunkSource, remoteChunkSource } from './chunks.ts';
+export type { Registry } from './labels/index.ts';
 export { DEFAULT_METRIC_READER_LIMITS, type MetricReaderLimits } from './metric-reader.ts';
 export type * from './reader.ts';
-export type { Registry } from './registry.ts';
 export {
   createReaders,
   type LastSample,
   openStore,
+  type SharedStore,
   type Store,
   type StoredHistogram,
   type StoreOptions,

@@ -1,6 +1,6 @@
 import { compareLabels, type Labels, type Matcher } from '../model/index.ts';
 import type { ChunkSource } from './chunks.ts';
-import type { LabelIndex } from './label-index.ts';
+import type { LabelIndex } from './labels/index.ts';
 import type { LogBatch, LogReader, LogRequest, LogStats } from './reader.ts';
 import { idCondition, int64s, quote, text, uints } from './rows.ts';
 
@@ -9,10 +9,10 @@ const BATCH_LINES = 4096;
 /** The first window of a search that wants few lines, in nanoseconds; each next one is twice as long. */
 const FIRST_WINDOW_NS = 60_000_000_000n;
 
-/** The log reader over DuckDB's tables. `refresh` brings the index of streams up to what is committed. */
-export function createLogReader(source: ChunkSource, index: LabelIndex, refresh: () => Promise<void>): LogReader {
+/** The log reader over DuckDB's tables and the index of streams. */
+export function createLogReader(source: ChunkSource, index: LabelIndex): LogReader {
   async function* select(request: LogRequest, signal?: AbortSignal): AsyncGenerator<LogBatch> {
-    await refresh();
+    index.refresh();
     const ids = index.select(request.matchers);
     if (ids.length === 0 || request.startNs >= request.endNs) return;
     for (const [from, to] of windows(request)) yield* selectWindow(request, ids, from, to, signal);
@@ -50,7 +50,7 @@ export function createLogReader(source: ChunkSource, index: LabelIndex, refresh:
     startNs: bigint,
     endNs: bigint,
   ): Promise<{ id: number; entries: number; bytes: number }[]> {
-    await refresh();
+    index.refresh();
     const ids = sets.length === 0 ? index.select([]) : [...new Set(sets.flatMap((set) => index.select(set)))];
     const wanted = new Set(ids);
     const out: { id: number; entries: number; bytes: number }[] = [];

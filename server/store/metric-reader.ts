@@ -1,6 +1,5 @@
 import {
   BarographError,
-  compareLabels,
   type Exemplar,
   type Labels,
   type Matcher,
@@ -11,7 +10,7 @@ import {
 } from '../model/index.ts';
 import type { ChunkSource } from './chunks.ts';
 import { decodeHistogram } from './histogram-codec.ts';
-import type { LabelIndex } from './label-index.ts';
+import type { LabelIndex } from './labels/index.ts';
 import type { MetricReader, SampleExtent, SampleRequest } from './reader.ts';
 import { bytes, doubles, idCondition, int64s, text, uints } from './rows.ts';
 import type { SampleReader, SeriesColumns } from './samples/index.ts';
@@ -29,14 +28,23 @@ export const DEFAULT_METRIC_READER_LIMITS: MetricReaderLimits = {
   maxSeries: 1_000_000,
 };
 
-/** The metric reader: samples from their own files, the rest from tables. `refresh` brings both up to what is committed. */
+/**
+ * The metric reader: samples from their own files, the rest from tables. `refreshSamples` brings the samples up to what is
+ * committed.
+ */
 export function createMetricReader(
   source: ChunkSource,
   index: LabelIndex,
   samples: SampleReader,
-  refresh: () => Promise<void>,
+  refreshSamples: () => Promise<void>,
   limits: MetricReaderLimits = DEFAULT_METRIC_READER_LIMITS,
 ): MetricReader {
+  async function refresh(): Promise<void> {
+    await refreshSamples();
+    // After the samples: those that were published with them are found then.
+    index.refresh();
+  }
+
   async function select(request: SampleRequest, signal?: AbortSignal): Promise<SeriesSamples[]> {
     await refresh();
     const ids = index.select(request.matchers);
@@ -66,16 +74,15 @@ export function createMetricReader(
     endMs: number,
     limit: number,
   ): Promise<Labels[]> {
-    const ids = await activeIds(sets, startMs, endMs);
-    const found = ids.map((id) => index.labels(id)).sort(compareLabels);
-    return limit > 0 ? found.slice(0, limit) : found;
+    const ids = index.sort(await activeIds(sets, startMs, endMs));
+    return (limit > 0 ? ids.slice(0, limit) : ids).map((id) => index.labels(id));
   }
 
   async function activeIds(sets: readonly (readonly Matcher[])[], startMs: number, endMs: number): Promise<number[]> {
     await refresh();
     const ids = sets.length === 0 ? index.select([]) : [...new Set(sets.flatMap((set) => index.select(set)))];
     ids.sort((a, b) => a - b);
-    if (ids.length === 0 || (startMs <= Number.MIN_SAFE_INTEGER && endMs >= Number.MAX_SAFE_INTEGER)) return ids;
+    if (ids.length === 0 || isAlways(startMs, endMs)) return ids;
     const active = samples.active(ids, startMs, endMs);
     const slots = slotsOf(ids);
     const wanted = ids.filter((id, slot) => active[slot] === 0 && holdsHistograms(id));
@@ -94,12 +101,11 @@ export function createMetricReader(
   }
 
   async function labelNames(sets: readonly (readonly Matcher[])[], startMs: number, endMs: number): Promise<string[]> {
-    const names = new Set<string>();
-    for (const id of await activeIds(sets, startMs, endMs)) {
-      const labels = index.labels(id);
-      for (let i = 0; i < labels.length; i += 2) names.add(labels[i]);
+    if (sets.length === 0 && isAlways(startMs, endMs)) {
+      index.refresh();
+      return index.allNames().sort();
     }
-    return [...names].sort();
+    return index.namesAmong(await activeIds(sets, startMs, endMs)).sort();
   }
 
   async function labelValues(
@@ -108,12 +114,11 @@ export function createMetricReader(
     startMs: number,
     endMs: number,
   ): Promise<string[]> {
-    const values = new Set<string>();
-    for (const id of await activeIds(sets, startMs, endMs)) {
-      const labels = index.labels(id);
-      for (let i = 0; i < labels.length; i += 2) if (labels[i] === name) values.add(labels[i + 1]);
+    if (sets.length === 0 && isAlways(startMs, endMs)) {
+      index.refresh();
+      return index.allValues(name).sort();
     }
-    return [...values].sort();
+    return index.valuesAmong(name, await activeIds(sets, startMs, endMs)).sort();
   }
 
   async function exemplars(request: SampleRequest): Promise<{ labels: Labels; exemplars: Exemplar[] }[]> {
@@ -259,6 +264,11 @@ function mergeHistograms(labels: Labels, floats: SeriesColumns | undefined, foun
     valueBits[i] = values.get(timestamps[i]) ?? 0n;
   }
   return { labels, timestamps, values: new Float64Array(valueBits.buffer), histograms };
+}
+
+/** Whether a range leaves nothing out. */
+function isAlways(startMs: number, endMs: number): boolean {
+  return startMs <= Number.MIN_SAFE_INTEGER && endMs >= Number.MAX_SAFE_INTEGER;
 }
 
 function clampInt(ms: number): number {

@@ -262,7 +262,7 @@ describe('readers behind a port', () => {
   it('read what the owner of the database commits, in messages of many rows', async () => {
     const { port1, port2 } = new MessageChannel();
     store.serve(port1);
-    const readers = createReaders(remoteChunkSource(port2), store.committed);
+    const readers = createReaders(remoteChunkSource(port2), store.shared);
     const ids = Array.from({ length: 100 }, (_, i) => series({ __name__: 'm', i: String(i) }));
     for (let ts = 0; ts < 1000; ts++) for (const id of ids) store.writer.buffer.pushSample(id, ts, id);
     await store.writer.commit();

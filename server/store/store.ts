@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import { type DuckDBConnection, DuckDBInstance, LIST, listValue, UINTEGER } from '@duckdb/node-api';
-import { BarographError, type Labels, type Matcher, type MetricType, type NativeHistogram } from '../model/index.ts';
+import { BarographError, type Matcher, type MetricType, type NativeHistogram } from '../model/index.ts';
 import {
   compactAggregateState,
   readAggregateHistograms,
@@ -12,11 +12,10 @@ import {
 import { type ChunkSource, LocalChunkSource, serveChunks } from './chunks.ts';
 import { decodeHistogram } from './histogram-codec.ts';
 import { InputJournal, type RememberedInputs } from './input-journal.ts';
-import { LabelIndex } from './label-index.ts';
+import { LabelIndex, type LabelMemory, type Registry } from './labels/index.ts';
 import { createLogReader } from './log-reader.ts';
 import { createMetricReader, DEFAULT_METRIC_READER_LIMITS, type MetricReaderLimits } from './metric-reader.ts';
 import type { Readers } from './reader.ts';
-import { Registry } from './registry.ts';
 import { bytes, int64s, text, uints } from './rows.ts';
 import {
   LastSamples,
@@ -28,6 +27,7 @@ import {
   type SampleStoreStats,
 } from './samples/index.ts';
 import { prepareSchema } from './schema.ts';
+import { openLabels } from './stored-labels.ts';
 import { createTraceReader } from './trace-reader.ts';
 import { DEFAULT_WRITER_LIMITS, Writer, type WriterLimits } from './writer.ts';
 
@@ -57,6 +57,14 @@ export interface StoredHistogram {
   readonly histogram: NativeHistogram;
 }
 
+/** Memory that the threads of the process share. */
+export interface SharedStore {
+  readonly series: LabelMemory;
+  readonly streams: LabelMemory;
+  /** Int32: the version of the samples' catalog. */
+  readonly catalogVersion: SharedArrayBuffer;
+}
+
 /** The store as its one writer sees it. */
 export interface Store {
   readonly series: Registry;
@@ -64,8 +72,8 @@ export interface Store {
   readonly writer: Writer;
   /** Numbers about the samples' files, for the program's own metrics. */
   sampleStats(): SampleStoreStats & SampleSizes;
-  /** Three 32-bit counts that threads share: committed series, committed streams, version of the samples' catalog. */
-  readonly committed: SharedArrayBuffer;
+  /** What readers of other threads need beside a port. */
+  readonly shared: SharedStore;
   /** Readers for this thread. */
   readers(): Readers;
   /** Serves the reads of another thread, which holds `remoteChunkSource` of the port's other end. */
@@ -80,8 +88,6 @@ export interface Store {
   aggregateHistograms(): Promise<StoredAggregateHistogram[]>;
   /** The last native histogram of every series that has one at or after `sinceMs`. */
   lastHistograms(sinceMs: number): Promise<StoredHistogram[]>;
-  /** The labels of the stored series, by number. */
-  storedSeries(): Promise<Labels[]>;
   /** Name and type of every metric whose metadata is stored. */
   storedMetadata(): Promise<{ metric: string; type: MetricType }[]>;
   /**
@@ -106,39 +112,32 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   fs.mkdirSync(options.directory, { recursive: true });
   const instance = await openDatabase(options);
   const connection = await instance.connect();
-  await prepareSchema(connection);
+  const found = await prepareSchema(connection);
   await compactAggregateState(connection);
-  const committed = new SharedArrayBuffer(12);
-  const counts = new Int32Array(committed);
+  const catalogVersion = new SharedArrayBuffer(4);
+  const version = new Int32Array(catalogVersion);
   const source = new LocalChunkSource(instance, () => samples.catalog);
-  const series = new Registry();
-  const streams = new Registry();
-  await restoreRegistry(source, 'series', series);
-  await restoreRegistry(source, 'streams', streams);
+  const labels = await openLabels(options.directory, found, connection, source);
   const last = new LastSamples();
   const samples = await SampleStore.open({
     directory: path.join(options.directory, 'samples'),
     limits: options.samples,
     tablesCommit: await lastTablesCommit(connection),
     onReplay: (buffer) => last.noteAll(buffer),
-    onChange: () => Atomics.add(counts, 2, 1),
+    onChange: () => Atomics.add(version, 0, 1),
   });
   const inputs = await InputJournal.open(options.directory, samples.lastCommit);
   samples.addHistogramSeries(await readHistogramSeries(source));
-  const publish = (seriesCount: number, streamCount: number) => {
-    Atomics.store(counts, 0, seriesCount);
-    Atomics.store(counts, 1, streamCount);
-  };
-  publish(series.size, streams.size);
   const limits = { ...DEFAULT_WRITER_LIMITS, ...options.writer };
-  const writer = new Writer(connection, { series, streams, samples, inputs, limits, onCommit: publish });
+  const writer = new Writer(connection, { labels, samples, inputs, limits });
+  const shared = { series: labels.series.memory, streams: labels.streams.memory, catalogVersion };
   return {
-    series,
-    streams,
+    series: labels.series.registry,
+    streams: labels.streams.registry,
     writer,
-    committed,
+    shared,
     sampleStats: () => ({ ...samples.stats, ...samples.sizes }),
-    readers: () => createReaders(source, committed),
+    readers: () => createReaders(source, shared),
     serve: (port) => serveChunks(port, source),
     lastSamples: (sinceMs) => lastSamples(samples, last, sinceMs),
     async aggregateInputs(visit) {
@@ -154,13 +153,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     },
     aggregateHistograms: () => readAggregateHistograms(source),
     lastHistograms: (sinceMs) => readLastHistograms(source, sinceMs),
-    storedSeries: () => readLabelSets(source, 'series', 0),
     storedMetadata: () => readMetadataTypes(source),
     async deleteSeries(matcherSets, startMs, endMs) {
-      // The query workers have indexes of their own; one for a deletion now and then isn't kept.
-      const index = new LabelIndex();
-      for (const labels of await readLabelSets(source, 'series', 0)) index.add(labels);
-      const ids = Uint32Array.from(new Set(matcherSets.flatMap((set) => [...index.select(set)]))).sort();
+      const ids = labels.series.select(matcherSets);
       if (ids.length === 0) return;
       await writer.exclusively(async (tables) => {
         await deleteRows(tables, ids, startMs, endMs);
@@ -172,6 +167,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     async close() {
       await writer.close();
       await samples.close();
+      await Promise.all([labels.series.close(), labels.streams.close()]);
       source.close();
       await connection.run('CHECKPOINT').catch(() => {
         // The write-ahead log keeps everything until the next start.
@@ -259,31 +255,18 @@ async function readLastHistograms(source: ChunkSource, sinceMs: number): Promise
   return out;
 }
 
-/** Readers over a source, in any thread; `committed` is the store's. */
+/** Readers over a source, in any thread; `shared` is the store's. */
 export function createReaders(
   source: ChunkSource,
-  committed: SharedArrayBuffer,
+  shared: SharedStore,
   limits: MetricReaderLimits = DEFAULT_METRIC_READER_LIMITS,
 ): Readers {
-  const counts = new Int32Array(committed);
-  const seriesIndex = new LabelIndex();
-  const streamIndex = new LabelIndex();
-  const refreshSeries = indexRefresher(source, 'series', seriesIndex, () => Atomics.load(counts, 0));
+  const version = new Int32Array(shared.catalogVersion);
   const samples = new SampleReader(EMPTY_CATALOG);
-  const refreshSamples = catalogRefresher(source, samples, () => Atomics.load(counts, 2));
-  const refreshStreams = indexRefresher(source, 'streams', streamIndex, () => Atomics.load(counts, 1));
+  const refreshSamples = catalogRefresher(source, samples, () => Atomics.load(version, 0));
   return {
-    metrics: createMetricReader(
-      source,
-      seriesIndex,
-      samples,
-      async () => {
-        await refreshSamples();
-        await refreshSeries();
-      },
-      limits,
-    ),
-    logs: createLogReader(source, streamIndex, refreshStreams),
+    metrics: createMetricReader(source, new LabelIndex(shared.series), samples, refreshSamples, limits),
+    logs: createLogReader(source, new LabelIndex(shared.streams)),
     traces: createTraceReader(source),
   };
 }
@@ -312,45 +295,6 @@ function catalogRefresher(source: ChunkSource, reader: SampleReader, version: ()
   return async () => {
     while (known !== version()) await (running ??= fetchCatalog());
   };
-}
-
-/** A function that adds label sets that were committed since its last call; concurrent calls share one read. */
-function indexRefresher(
-  source: ChunkSource,
-  table: 'series' | 'streams',
-  index: LabelIndex,
-  committed: () => number,
-): () => Promise<void> {
-  let running: Promise<void> | undefined;
-  const read = async () => {
-    try {
-      for (const labels of await readLabelSets(source, table, index.size)) index.add(labels);
-    } finally {
-      running = undefined;
-    }
-  };
-  return async () => {
-    const wanted = committed();
-    while (index.size < wanted) {
-      const before = index.size;
-      await (running ??= read());
-      if (index.size === before) throw new Error(`BUG: ${wanted} ${table} are committed, ${before} can be read`);
-    }
-  };
-}
-
-async function readLabelSets(source: ChunkSource, table: string, from: number): Promise<Labels[]> {
-  const out: Labels[] = [];
-  const query = `SELECT id, labels FROM ${table} WHERE id >= ${from} ORDER BY id`;
-  for await (const chunk of source.read(query, undefined, undefined)) {
-    for (let row = 0; row < chunk.count; row++) out.push(JSON.parse(text(chunk, 1, row)) as string[]);
-  }
-  return out;
-}
-
-async function restoreRegistry(source: ChunkSource, table: string, registry: Registry): Promise<void> {
-  const sets = await readLabelSets(source, table, 0);
-  for (let id = 0; id < sets.length; id++) registry.restore(id, sets[id]);
 }
 
 async function readMetadataTypes(source: ChunkSource): Promise<{ metric: string; type: MetricType }[]> {

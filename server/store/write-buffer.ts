@@ -1,6 +1,5 @@
 import {
   type Exemplar,
-  type Labels,
   type LogEntry,
   type MetricMetadata,
   type NativeHistogram,
@@ -23,10 +22,6 @@ import { SampleBuffer } from './samples/index.ts';
 
 /** Rows of every table that will be committed together. Methods are synchronous and copy what they are given. */
 export class WriteBuffer {
-  private readonly seriesId = new UintColumn();
-  private readonly seriesLabels = new TextColumn();
-  readonly series = new TableBuffer('series', [this.seriesId, this.seriesLabels]);
-
   /** Samples don't go to a table; see `samples/`. */
   readonly samples = new SampleBuffer();
 
@@ -48,10 +43,6 @@ export class WriteBuffer {
 
   private readonly metadataText = [new TextColumn(), new TextColumn(), new TextColumn(), new TextColumn()];
   readonly metadata = new TableBuffer('metadata', this.metadataText);
-
-  private readonly streamId = new UintColumn();
-  private readonly streamLabels = new TextColumn();
-  readonly streams = new TableBuffer('streams', [this.streamId, this.streamLabels]);
 
   private readonly logStream = new UintColumn();
   private readonly logTs = new Int64Column();
@@ -86,10 +77,8 @@ export class WriteBuffer {
   private readonly commitNumber = new Int64Column();
   readonly commits = new TableBuffer('commits', [this.commitNumber]);
 
-  /** Every table in the order in which they are appended: names before what refers to them. */
+  /** Every table in the order in which they are appended. */
   readonly tables: readonly TableBuffer[] = [
-    this.series,
-    this.streams,
     this.metadata,
     this.histograms,
     this.exemplars,
@@ -114,20 +103,6 @@ export class WriteBuffer {
     let rows = 0;
     for (const table of this.tables) rows += table.rows;
     return rows;
-  }
-
-  /** A label set of the series table; the number comes from the registry. */
-  pushSeries(id: number, labels: Labels): void {
-    const row = this.series.push();
-    this.seriesId.data[row] = id;
-    this.seriesLabels.data[row] = JSON.stringify(labels);
-  }
-
-  /** A label set of the streams table. */
-  pushStream(id: number, labels: Labels): void {
-    const row = this.streams.push();
-    this.streamId.data[row] = id;
-    this.streamLabels.data[row] = JSON.stringify(labels);
   }
 
   /** One sample. `timestampMs` is an integer of at most 53 bits. The value must not be a staleness marker: see `pushSampleBits`. */

@@ -2,8 +2,8 @@ import type { DuckDBAppender, DuckDBConnection } from '@duckdb/node-api';
 import { BarographError } from '../model/index.ts';
 import { compactAggregateState } from './aggregate-state.ts';
 import type { InputJournal } from './input-journal.ts';
-import type { Registry } from './registry.ts';
 import type { SampleStore } from './samples/index.ts';
+import type { StoredLabels } from './stored-labels.ts';
 import { WriteBuffer } from './write-buffer.ts';
 
 /** How much may wait for a commit before writes are refused, and how long a commit waits for company. */
@@ -39,13 +39,10 @@ export interface WriterStats {
 
 /** What a writer writes and tells of. */
 export interface WriterParts {
-  readonly series: Registry;
-  readonly streams: Registry;
+  readonly labels: StoredLabels;
   readonly samples: SampleStore;
   readonly inputs: InputJournal;
   readonly limits: WriterLimits;
-  /** Called after each commit with the sizes of the registries that are now on disk. */
-  readonly onCommit: (series: number, streams: number) => void;
 }
 
 interface Waiter {
@@ -62,8 +59,7 @@ export class Writer {
   /** Called once before each commit, while `buffer` is still open, so that others can add rows that belong to it. */
   beforeCommit: () => void = () => {};
   private readonly connection: DuckDBConnection;
-  private readonly series: Registry;
-  private readonly streams: Registry;
+  private readonly labels: StoredLabels;
   private readonly samples: SampleStore;
   private readonly inputs: InputJournal;
   private readonly limits: WriterLimits;
@@ -76,16 +72,13 @@ export class Writer {
   private closed = false;
   /** Rows of aggregation's state that were appended since it was compacted. */
   private stateRows = 0;
-  private readonly onCommit: WriterParts['onCommit'];
 
   constructor(connection: DuckDBConnection, parts: WriterParts) {
     this.connection = connection;
-    this.series = parts.series;
-    this.streams = parts.streams;
+    this.labels = parts.labels;
     this.samples = parts.samples;
     this.inputs = parts.inputs;
     this.limits = parts.limits;
-    this.onCommit = parts.onCommit;
   }
 
   /** The buffer that the next commit writes. Never keep it across an `await`. */
@@ -159,23 +152,23 @@ export class Writer {
   private async commitGroup(): Promise<void> {
     this.beforeCommit();
     const buffer = this.open;
-    const newSeries = this.series.takeUnsaved();
-    const newStreams = this.streams.takeUnsaved();
-    for (const row of newSeries) buffer.pushSeries(row.id, row.labels);
-    for (const row of newStreams) buffer.pushStream(row.id, row.labels);
+    // What the rows refer to is saved as of this moment, before them.
+    const saving = Promise.all([this.labels.series.save(), this.labels.streams.save()]);
     this.open = this.spare ?? new WriteBuffer();
     this.spare = undefined;
     const started = performance.now();
     try {
+      const [series, streams] = await saving.catch((error: unknown) => {
+        throw commitFailed(error);
+      });
       if (buffer.rows > 0) await this.writeAll(buffer);
-      this.onCommit(this.series.size, this.streams.size);
+      this.labels.series.publish(series);
+      this.labels.streams.publish(streams);
       this.stats.commits++;
       this.stats.rows += buffer.rows;
       this.stats.commitMs += performance.now() - started;
     } catch (error) {
       this.stats.failedCommits++;
-      this.series.requeue(newSeries);
-      this.streams.requeue(newStreams);
       throw error;
     } finally {
       buffer.reset();

@@ -3,6 +3,7 @@
 // Never: knows labels, reads or writes a table, or shows a sample that isn't durable.
 export type { SampleCatalog } from './catalog.ts';
 export type { LevelFloors } from './cut.ts';
+export { syncDirectory } from './files.ts';
 export { LastSamples } from './last-samples.ts';
 export { SampleBuffer } from './sample-buffer.ts';
 export { SampleReader, type SeriesColumns } from './sample-reader.ts';
