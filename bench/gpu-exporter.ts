@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { formatFamilies } from '../exporters/gpu/expose.ts';
+import { formatFamilies } from '../exporters/exposition/index.ts';
 import { FLEET_DEFAULTS, GpuFleet } from '../exporters/gpu/fleet.ts';
 import { toFamilies } from '../exporters/gpu/snapshot.ts';
 import { readDcgmText } from '../exporters/gpu/sources/dcgm.ts';

@@ -1,15 +1,16 @@
 #!/usr/bin/env node
+import { ExporterError } from '../error.ts';
+import { formatFamilies } from '../exposition/index.ts';
 import {
   Collector,
   type CollectorOptions,
-  ExporterError,
   formatDcgmCounters,
-  formatFamilies,
+  gpuOtlpRequests,
+  gpuRoutes,
   scheduleSources,
-  sendOtlp,
-  serveMetrics,
-  toOtlp,
 } from '../gpu/index.ts';
+import { serveRoutes } from '../http/index.ts';
+import { keepSendingOtlp } from '../otlp/index.ts';
 import { GPU_HELP } from './gpu-help.ts';
 import { type GpuOptions, parseGpuOptions } from './gpu-options.ts';
 import { VERSION } from './version.ts';
@@ -37,6 +38,10 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+function log(line: string): void {
+  console.error(`${new Date().toISOString()} ${line}`);
+}
+
 function createCollector(options: GpuOptions): Collector {
   const collected: CollectorOptions = {
     sources: scheduleSources(options),
@@ -47,7 +52,7 @@ function createCollector(options: GpuOptions): Collector {
     podResourcesSocket: options.podResources,
     procRoot: options.proc,
     fleet: { silentAfterMs: options.silentAfterMs },
-    log: (line) => console.error(`${new Date().toISOString()} ${line}`),
+    log,
   };
   return new Collector(collected);
 }
@@ -65,7 +70,9 @@ async function printOnce(options: GpuOptions): Promise<number> {
   const families = collector.families();
   const output =
     options.format === 'otlp'
-      ? `${JSON.stringify(toOtlp(families, options.node, VERSION, Date.now()))}\n`
+      ? gpuOtlpRequests(families, options.node, VERSION, Date.now())
+          .map((body) => `${body}\n`)
+          .join('')
       : formatFamilies(families, options.format);
   process.stdout.write(output);
   const isReady = collector.isReady();
@@ -91,37 +98,26 @@ async function serve(options: GpuOptions): Promise<number> {
   const stopped = untilStopped();
   const collector = createCollector(options);
   // It listens before it knows anything: a source that hangs at the start must not look like an exporter that is down.
-  const endpoint = await serveMetrics(collector, options.host, options.port);
+  const endpoint = await serveRoutes('barograph-gpu-exporter', options, gpuRoutes(collector));
   console.log(`barograph-gpu-exporter listens on ${endpoint.url}/metrics`);
   await Promise.race([collector.start(), stopped]);
-  const pushing = options.otlpUrl === undefined ? undefined : startPushing(collector, options, options.otlpUrl);
+  const stopSending = options.otlpUrl === undefined ? () => {} : keepSending(collector, options, options.otlpUrl);
   await stopped;
-  clearInterval(pushing);
+  stopSending();
   collector.close();
   await endpoint.close();
   return 0;
 }
 
-function startPushing(collector: Collector, options: GpuOptions, url: string): NodeJS.Timeout {
-  let [isSending, isFailing] = [false, false];
-  const push = async (): Promise<void> => {
-    if (isSending) return;
-    isSending = true;
-    try {
-      const body = toOtlp(collector.families(), options.node, VERSION, Date.now());
-      await sendOtlp({ url, headers: options.otlpHeaders }, body, AbortSignal.timeout(options.timeoutMs));
-      collector.countOtlp('sent');
-      isFailing = false;
-    } catch (error) {
-      collector.countOtlp('failed');
-      if (!isFailing) console.error(`${new Date().toISOString()} ${(error as Error).message}`);
-      isFailing = true;
-    } finally {
-      isSending = false;
-    }
-  };
-  void push();
-  return setInterval(() => void push(), options.otlpIntervalMs);
+function keepSending(collector: Collector, options: GpuOptions, url: URL): () => void {
+  return keepSendingOtlp({
+    target: { url, headers: options.otlpHeaders },
+    everyMs: options.otlpIntervalMs,
+    timeoutMs: options.timeoutMs,
+    bodies: () => gpuOtlpRequests(collector.families(), options.node, VERSION, Date.now()),
+    onOutcome: (outcome) => collector.countOtlp(outcome),
+    log: (_, message) => log(message),
+  });
 }
 
 function untilStopped(): Promise<void> {

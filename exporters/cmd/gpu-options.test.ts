@@ -47,9 +47,11 @@ describe('parseGpuOptions', () => {
     expect(() => parseGpuOptions(argv)).toThrow(message);
   });
 
-  it('gives an endpoint the path of OTLP, and keeps one that it has', () => {
-    expect(parseGpuOptions(['--otlp-endpoint', 'http://a:4318']).otlpUrl).toBe('http://a:4318/v1/metrics');
-    expect(parseGpuOptions(['--otlp-endpoint', 'http://a/x']).otlpUrl).toBe('http://a/x');
+  it('gives an endpoint the path of OTLP, where it has not got it', () => {
+    const urlOf = (text: string) => parseGpuOptions(['--otlp-endpoint', text]).otlpUrl?.href;
+    expect(urlOf('http://a:4318')).toBe('http://a:4318/v1/metrics');
+    expect(urlOf('http://a/otlp/')).toBe('http://a/otlp/v1/metrics');
+    expect(urlOf('http://a/otlp/v1/metrics')).toBe('http://a/otlp/v1/metrics');
   });
 });
 

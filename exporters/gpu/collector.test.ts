@@ -1,12 +1,10 @@
-import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { ExporterError } from '../error.ts';
+import { formatFamilies } from '../exposition/index.ts';
+import { type Endpoint, serveRoutes } from '../http/index.ts';
 import { Collector, type CollectorOptions, type ScheduledSource } from './collector.ts';
-import { ExporterError } from './error.ts';
-import { formatFamilies } from './expose.ts';
-import { sendOtlp } from './otlp.ts';
 import type { SourceName, SourceReport } from './reading.ts';
-import { type Endpoint, serveMetrics } from './serve.ts';
+import { gpuRoutes } from './routes.ts';
 
 const collectors: Collector[] = [];
 const endpoints: Endpoint[] = [];
@@ -40,6 +38,10 @@ function scheduled(
   more: Partial<ScheduledSource> = {},
 ): ScheduledSource {
   return { source: { name, poll, close: () => undefined }, intervalMs: 50, timeoutMs: 200, isOptional: false, ...more };
+}
+
+function serve(collector: Collector, port: number): Promise<Endpoint> {
+  return serveRoutes('test', { host: '127.0.0.1', port }, gpuRoutes(collector));
 }
 
 function create(sources: ScheduledSource[], more: Partial<CollectorOptions> = {}) {
@@ -92,7 +94,7 @@ describe('Collector', () => {
   it('does not wait for a source that hangs, and answers without it', { timeout: 20_000 }, async () => {
     const hanging = scheduled('nvidia-smi', () => new Promise(() => undefined));
     const { collector, text } = create([scheduled('dcgm', () => Promise.resolve(REPORT)), hanging]);
-    const endpoint = await serveMetrics(collector, '127.0.0.1', 0);
+    const endpoint = await serve(collector, 0);
     endpoints.push(endpoint);
     const starting = collector.start();
     const startedMs = performance.now();
@@ -158,7 +160,7 @@ describe('Collector', () => {
 describe('the endpoint', () => {
   it('has both texts, zipped where wanted, and says how it does', async () => {
     const { collector } = create([scheduled('dcgm', () => Promise.resolve(REPORT))]);
-    const endpoint = await serveMetrics(collector, '127.0.0.1', 0);
+    const endpoint = await serve(collector, 0);
     endpoints.push(endpoint);
     const get = (route: string, headers: Record<string, string> = {}): Promise<Response> =>
       fetch(endpoint.url + route, { headers });
@@ -179,32 +181,9 @@ describe('the endpoint', () => {
 
   it('on an address that is taken says so', async () => {
     const { collector } = create([]);
-    const endpoint = await serveMetrics(collector, '127.0.0.1', 0);
+    const endpoint = await serve(collector, 0);
     endpoints.push(endpoint);
     const port = Number(new URL(endpoint.url).port);
-    await expect(serveMetrics(collector, '127.0.0.1', port)).rejects.toThrow(
-      /--listen: got 127.0.0.1:\d+ \(EADDRINUSE\)/,
-    );
+    await expect(serve(collector, port)).rejects.toThrow(/--listen: got 127.0.0.1:\d+ \(EADDRINUSE\)/);
   });
-});
-
-it('sendOtlp sends, and says why it could not', async () => {
-  let [status, body] = [200, ''];
-  const server = http.createServer((request, response) => {
-    body = '';
-    request.on('data', (chunk: Buffer) => (body += chunk.toString('utf8')));
-    request.on('end', () => response.writeHead(status).end());
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
-  const target = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/metrics`,
-    headers: { authorization: 'x' },
-  };
-  await sendOtlp(target, { a: 'ü' }, AbortSignal.timeout(5000));
-  expect(body).toBe('{"a":"ü"}');
-  status = 429;
-  await expect(sendOtlp(target, {}, AbortSignal.timeout(5000))).rejects.toThrow(/OTLP › .*got HTTP 429/);
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
-  await expect(sendOtlp(target, {}, AbortSignal.timeout(5000))).rejects.toMatchObject({ code: 'unreachable' });
 });

@@ -1,8 +1,9 @@
-import { ExporterError } from './error.ts';
+import { ExporterError } from '../error.ts';
+import type { Family } from '../exposition/index.ts';
 import { FLEET_DEFAULTS, type FleetOptions, GpuFleet } from './fleet.ts';
 import { GPU_CONTRACT_METRICS, NVIDIA_ONLY } from './metrics.ts';
 import type { Source, SourceName } from './reading.ts';
-import { type Family, type SourceStatus, toFamilies } from './snapshot.ts';
+import { type SourceStatus, toFamilies } from './snapshot.ts';
 import { joinWorkloads, type Workload } from './workload/join.ts';
 import { listPodDevices, type PodDevices } from './workload/pod-resources.ts';
 import { type ProcessIdentity, ProcReader } from './workload/proc.ts';

@@ -4,12 +4,9 @@
 // Never: changes a GPU's settings, reports a value that can't be read as 0, or lets an answer wait for a source.
 export { Collector, type CollectorOptions, type ScheduledSource } from './collector.ts';
 export { formatDcgmCounters } from './dcgm-counters.ts';
-export { ExporterError } from './error.ts';
-export { formatFamilies, type TextFormat } from './expose.ts';
-export { type OtlpTarget, sendOtlp, toOtlp } from './otlp.ts';
+export { gpuOtlpRequests } from './otlp-metrics.ts';
 export { SOURCE_NAMES, type SourceName } from './reading.ts';
+export { gpuRoutes } from './routes.ts';
 export { type ScheduleOptions, scheduleSources } from './schedule.ts';
-export { type Endpoint, serveMetrics } from './serve.ts';
-export type { Family, Sample } from './snapshot.ts';
 export { KERNEL_LOG } from './sources/kernel-log.ts';
 export { POD_RESOURCES_SOCKET } from './workload/pod-resources.ts';

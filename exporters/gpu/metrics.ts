@@ -1,13 +1,8 @@
+import type { Family } from '../exposition/index.ts';
 import { METRICS, type MetricName } from '../generated/conventions.ts';
 
 /** How a metric is declared where it is exposed. */
-export interface MetricDeclaration {
-  readonly name: string;
-  readonly type: 'counter' | 'gauge';
-  /** UCUM, as OpenTelemetry instruments state it. */
-  readonly unit: string;
-  readonly help: string;
-}
+export type MetricDeclaration = Omit<Family, 'samples'>;
 
 /**
  * What the exporter gives beside the contract's metrics. Their labels come from the contract's taxonomy, so nothing of

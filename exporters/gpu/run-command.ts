@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { ExporterError } from './error.ts';
+import { ExporterError } from '../error.ts';
 
 const MOST_BYTES = 8 * 1024 * 1024;
 

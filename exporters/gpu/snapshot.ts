@@ -1,21 +1,8 @@
+import type { Family, Sample } from '../exposition/index.ts';
 import type { DeviceView } from './fleet.ts';
-import { DECLARATIONS, type MetricDeclaration } from './metrics.ts';
+import { DECLARATIONS } from './metrics.ts';
 import type { SilentMetric } from './silence.ts';
 import type { Workload } from './workload/join.ts';
-
-/** One series with its value. */
-export interface Sample {
-  /** Without empty values. */
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number;
-  /** Counters: since when it counts, in Unix ms. */
-  readonly sinceMs?: number;
-}
-
-/** A metric with its series. */
-export interface Family extends MetricDeclaration {
-  readonly samples: readonly Sample[];
-}
 
 /** How a source does. */
 export interface SourceStatus {

@@ -1,5 +1,5 @@
 import { ENGINE_METRICS, METRICS, type MetricName } from '../generated/conventions.ts';
-import { shownUrl } from './http-get.ts';
+import { shownUrl } from '../http/index.ts';
 import type { TargetScraper } from './scraper.ts';
 
 /** What `--check` prints of a target that was asked: whose it is, what is mapped, what is missing and how to get it. */

@@ -1,5 +1,5 @@
+import { formatNumber, type Label, seriesText } from '../exposition/index.ts';
 import type { MetricName } from '../generated/conventions.ts';
-import { formatNumber, type Label, seriesText } from './series-text.ts';
 
 /** A counter or gauge of the contract. */
 export interface ScalarSeries {

@@ -6,8 +6,8 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Fleet } from './fleet.ts';
+import { FleetMetrics } from './routes.ts';
 import { run } from './run.ts';
-import { FleetMetrics } from './serve.ts';
 import { makeTarget } from './target.ts';
 
 const TEXTS = path.join(import.meta.dirname, 'testdata');
@@ -85,7 +85,7 @@ describe('a target', () => {
     const foreign = await serve((_request, response) => response.end('# TYPE node_load1 gauge\nnode_load1 3\n'));
     const locked = await serve((_request, response) => response.writeHead(401).end());
     const all = [good, hanging, broken, large, bomb, wrong, foreign, locked, '127.0.0.1:1'];
-    const { status, out, err } = await runWith(['--once', '--timeout', '1', '--max-body-bytes', '200000', ...all]);
+    const { status, out, err } = await runWith(['--once', '--timeout', '1s', '--max-body-bytes', '200000', ...all]);
     expect(status).toBe(0);
     expect(up(out)).toEqual(Object.fromEntries(all.map((address) => [address, address === good ? 1 : 0])));
     const reasons = Object.fromEntries(
@@ -93,13 +93,13 @@ describe('a target', () => {
     );
     expect(reasons).toEqual({
       [hanging]: 'timeout',
-      [broken]: 'connection',
+      [broken]: 'unreachable',
       [large]: 'too_large',
       [bomb]: 'too_large',
       [wrong]: 'bad_exposition',
       [foreign]: 'unrecognised',
       [locked]: 'http_status',
-      '127.0.0.1:1': 'connection',
+      '127.0.0.1:1': 'unreachable',
     });
     expect(err).toMatch(/it wants a token: --bearer-token-file/);
   });
@@ -231,9 +231,10 @@ describe('discovery', () => {
     [['--target', 'http://'], /bad|accepted is host:port/],
     [['--dns', 'a b'], /accepted is name:port/],
     [['--kubernetes'], /--kubernetes-api/],
-    [['--count-at', 'here', 'a:1'], /auto \| engine \| gateway \| both/],
-    [['--listen', 'nowhere', 'a:1'], /127\.0\.0\.1:9431/],
-    [['--timeout', '0', 'a:1'], /0\.1 to 60/],
+    [['--count-at', 'here', 'a:1'], /auto, engine, gateway, both/],
+    [['--listen', 'nowhere', 'a:1'], /HOST:PORT/],
+    [['--timeout', '0s', 'a:1'], /100ms to 60000ms/],
+    [['--timeout', '5', 'a:1'], /such as 5s/],
     [[], /--target, --targets-file/],
     [['--nonsense'], /see --help/],
   ])('says what is wrong with %j', async (args, message) => {

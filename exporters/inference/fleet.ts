@@ -1,4 +1,4 @@
-import { HttpGetter } from './http-get.ts';
+import { HttpGetter } from '../http/index.ts';
 import type { FoundEngine, ScrapeOptions } from './scraper.ts';
 import { TargetScraper } from './scraper.ts';
 import type { Target } from './target.ts';

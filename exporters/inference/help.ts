@@ -35,10 +35,10 @@ Targets; all of these may be given together and again
                                 needs a service account that may list pods
   --kubernetes-namespace NAME, --kubernetes-selector LABELS     fewer of them
   --kubernetes-api URL, --kubernetes-token-file FILE, --kubernetes-ca-file FILE     from outside the cluster
-  --discover-every SECONDS      how often they are looked for (30)
+  --discover-interval TIME      how often they are looked for (30s)
 
 Asking
-  --timeout SECONDS             for one server (5)
+  --timeout TIME                for one server (5s)
   --bearer-token-file FILE      sent to the servers as Authorization; read for each request
   --ca-file FILE, --insecure-skip-verify                        for servers with TLS
   --max-body-bytes BYTES        of one answer (16777216)
@@ -48,7 +48,7 @@ Giving
   --count-at auto|engine|gateway|both
                                 a gateway counts the requests of its engines again. auto takes from engines what they
                                 give and the rest from gateways; time to first token is told apart by its stage
-  --otlp-endpoint URL, --otlp-every SECONDS (15), --otlp-header NAME=VALUE
+  --otlp-endpoint URL, --otlp-interval TIME (15s), --otlp-header NAME=VALUE
   --format text|openmetrics     for --once; /metrics goes by the Accept header
   --help, --version
 

@@ -6,7 +6,7 @@ export { type CountAt, CountingPlace } from './count-at.ts';
 export type { Discovery, DiscoveryKind } from './discovery/discovery.ts';
 export { ENGINE_TABLES, type EngineTable, recogniseEngine } from './engine-table.ts';
 export { Fleet, type FleetEvents } from './fleet.ts';
+export { FleetMetrics } from './routes.ts';
 export { run } from './run.ts';
-export { FleetMetrics } from './serve.ts';
 export { makeTarget, type Target } from './target.ts';
 export { type FamilyReport, TargetSeries } from './target-series.ts';

@@ -1,4 +1,4 @@
-import { ExporterError } from './error.ts';
+import { ExporterError } from '../error.ts';
 
 /** A model that an Ollama server has. */
 export interface OllamaModel {

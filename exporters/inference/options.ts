@@ -1,5 +1,17 @@
 import fs from 'node:fs/promises';
-import { parseArgs } from 'node:util';
+import type { ExpositionFormat } from '../exposition/index.ts';
+import {
+  oneOf,
+  parseCount,
+  parseFlags,
+  parseListen,
+  parseOtlpUrl,
+  parsePair,
+  parseTime,
+  parseUrl,
+  usageError,
+} from '../flags/index.ts';
+import type { OtlpTarget } from '../otlp/index.ts';
 import { COUNT_AT, type CountAt } from './count-at.ts';
 import type { Discovery } from './discovery/discovery.ts';
 import { staticDiscovery } from './discovery/discovery.ts';
@@ -7,8 +19,6 @@ import { dnsDiscovery } from './discovery/dns.ts';
 import { fileDiscovery } from './discovery/file.ts';
 import { httpDiscovery } from './discovery/http.ts';
 import { kubernetesDiscovery } from './discovery/kubernetes.ts';
-import { ExporterError } from './error.ts';
-import type { ExpositionFormat } from './render.ts';
 import type { ScrapeOptions } from './scraper.ts';
 import { makeTarget, type Target } from './target.ts';
 
@@ -28,11 +38,7 @@ export interface Settings {
   readonly countAt: CountAt;
   readonly listen: { readonly host: string; readonly port: number };
   readonly format: ExpositionFormat;
-  readonly otlp?: {
-    readonly endpoint: URL;
-    readonly everyMs: number;
-    readonly headers: Readonly<Record<string, string>>;
-  };
+  readonly otlp?: { readonly target: OtlpTarget; readonly everyMs: number };
 }
 
 const OPTIONS = {
@@ -51,8 +57,8 @@ const OPTIONS = {
   'kubernetes-api': { type: 'string' },
   'kubernetes-token-file': { type: 'string', default: `${SERVICE_ACCOUNT}/token` },
   'kubernetes-ca-file': { type: 'string' },
-  'discover-every': { type: 'string', default: '30' },
-  timeout: { type: 'string', default: '5' },
+  'discover-interval': { type: 'string', default: '30s' },
+  timeout: { type: 'string', default: '5s' },
   'max-body-bytes': { type: 'string', default: String(16 * 1024 * 1024) },
   'bearer-token-file': { type: 'string' },
   'ca-file': { type: 'string' },
@@ -60,20 +66,20 @@ const OPTIONS = {
   'count-at': { type: 'string', default: 'auto' },
   listen: { type: 'string', default: '127.0.0.1:9431' },
   'otlp-endpoint': { type: 'string' },
-  'otlp-every': { type: 'string', default: '15' },
+  'otlp-interval': { type: 'string', default: '15s' },
   'otlp-header': { type: 'string', multiple: true, default: [] as string[] },
 } as const;
 
 /**
  * Reads the command line.
  * @param environment for the address of the cluster's API that Kubernetes gives pods
- * @throws ExporterError `bad_option`, `bad_target`, and what reading a named file throws.
+ * @throws ExporterError `usage`, `bad_target`, and what reading a named file throws.
  */
 export async function readCommand(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<Command> {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = parseFlags(args, OPTIONS, true);
   if (values.help) return { kind: 'help' };
   if (values.version) return { kind: 'version' };
   const scrape = await scrapeOptions(values);
@@ -84,52 +90,31 @@ export async function readCommand(
   const discoveries: Discovery[] = [
     ...(targets.length > 0 ? [staticDiscovery(targets)] : []),
     ...values['targets-file'].map(fileDiscovery),
-    ...values['targets-url'].map((url) => httpDiscovery(urlOf('--targets-url', url))),
+    ...values['targets-url'].map((url) => httpDiscovery(parseUrl('--targets-url', url))),
     ...values.dns.map((name) => dnsDiscovery(name)),
     ...(values.kubernetes || values['kubernetes-api'] !== undefined ? [kubernetesOf(values, environment)] : []),
   ];
   if (discoveries.length === 0) {
-    throw badOption('targets', 'none', '--target, --targets-file, --targets-url, --dns or --kubernetes; see --help');
+    throw usageError('targets', 'none', '--target, --targets-file, --targets-url, --dns or --kubernetes; see --help');
   }
-  const countAt = COUNT_AT.find((one) => one === values['count-at']);
-  if (countAt === undefined) throw badOption('--count-at', values['count-at'], COUNT_AT.join(' | '));
-  const { format } = values;
-  if (format !== 'text' && format !== 'openmetrics') throw badOption('--format', format, 'text | openmetrics');
   const settings: Settings = {
     discoveries,
-    discoverEveryMs: secondsOf('--discover-every', values['discover-every'], 1, 86_400),
+    discoverEveryMs: parseTime('--discover-interval', values['discover-interval'], 1000, 86_400_000),
     scrape,
-    countAt,
-    listen: listenOf(values.listen),
-    format,
+    countAt: oneOf('--count-at', values['count-at'], COUNT_AT),
+    listen: parseListen('--listen', values.listen),
+    format: oneOf('--format', values.format, ['text', 'openmetrics'] as const),
     ...otlpOf(values),
   };
   return { kind: values.once ? 'once' : 'serve', settings };
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw new ExporterError({
-      code: 'bad_option',
-      where: 'command line',
-      got: (error as Error).message.split('.')[0],
-      fix: 'see --help',
-    });
-  }
-}
-
-type Values = ReturnType<typeof parse>['values'];
+type Values = ReturnType<typeof parseFlags<typeof OPTIONS>>['values'];
 
 /** `host:port[/path][,label=value…]` */
 function namedTarget(text: string): Target {
   const [address, ...pairs] = text.split(',');
-  const labels = pairs.map((pair) => {
-    const at = pair.indexOf('=');
-    if (at < 1) throw badOption('--target', pair, 'host:port,deployment=chat,region=eu');
-    return [pair.slice(0, at), pair.slice(at + 1)];
-  });
+  const labels = pairs.map((pair) => parsePair('--target', pair, true));
   return makeTarget(address, Object.fromEntries(labels), '--target');
 }
 
@@ -138,8 +123,8 @@ async function scrapeOptions(values: Values): Promise<ScrapeOptions> {
   if (tokenFile !== undefined) await readable('--bearer-token-file', tokenFile);
   const caFile = values['ca-file'];
   return {
-    timeoutMs: secondsOf('--timeout', values.timeout, 0.1, 60),
-    maxBodyBytes: numberOf('--max-body-bytes', values['max-body-bytes'], 1024, 256 * 1024 * 1024),
+    timeoutMs: parseTime('--timeout', values.timeout, 100, 60_000),
+    maxBodyBytes: parseCount('--max-body-bytes', values['max-body-bytes'], 1024, 256 * 1024 * 1024),
     insecureSkipVerify: values['insecure-skip-verify'],
     ca: caFile === undefined ? undefined : await readable('--ca-file', caFile),
     bearerToken: tokenFile === undefined ? undefined : () => fs.readFile(tokenFile, 'utf8').then((text) => text.trim()),
@@ -148,7 +133,7 @@ async function scrapeOptions(values: Values): Promise<ScrapeOptions> {
 
 async function readable(option: string, file: string): Promise<string> {
   return fs.readFile(file, 'utf8').catch((error: { code?: string }) => {
-    throw badOption(option, `${file} (${error.code})`, 'a file that can be read');
+    throw usageError(option, `${file} (${error.code})`, 'a file that can be read');
   });
 }
 
@@ -157,10 +142,10 @@ function kubernetesOf(values: Values, environment: Readonly<Record<string, strin
   const inCluster = host === undefined ? undefined : `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
   const api = values['kubernetes-api'] ?? inCluster;
   if (api === undefined)
-    throw badOption('--kubernetes', 'a program outside a cluster', 'a pod, or --kubernetes-api http://127.0.0.1:8001');
+    throw usageError('--kubernetes', 'a program outside a cluster', 'a pod, or --kubernetes-api http://127.0.0.1:8001');
   const caFile = values['kubernetes-ca-file'] ?? (api === inCluster ? `${SERVICE_ACCOUNT}/ca.crt` : undefined);
   return kubernetesDiscovery({
-    apiUrl: urlOf('--kubernetes-api', api),
+    apiUrl: parseUrl('--kubernetes-api', api),
     tokenFile: values['kubernetes-token-file'],
     caFile,
     namespaces: values['kubernetes-namespace'],
@@ -171,43 +156,11 @@ function kubernetesOf(values: Values, environment: Readonly<Record<string, strin
 function otlpOf(values: Values): Pick<Settings, 'otlp'> {
   const endpoint = values['otlp-endpoint'];
   if (endpoint === undefined) return {};
-  const headers = values['otlp-header'].map((text) => {
-    const at = text.indexOf('=');
-    if (at < 1) throw badOption('--otlp-header', 'no name and value', 'name=value');
-    return [text.slice(0, at), text.slice(at + 1)];
-  });
+  const headers = values['otlp-header'].map((text) => parsePair('--otlp-header', text, false));
   return {
     otlp: {
-      endpoint: urlOf('--otlp-endpoint', endpoint),
-      everyMs: secondsOf('--otlp-every', values['otlp-every'], 1, 3600),
-      headers: Object.fromEntries(headers),
+      target: { url: parseOtlpUrl('--otlp-endpoint', endpoint), headers: Object.fromEntries(headers) },
+      everyMs: parseTime('--otlp-interval', values['otlp-interval'], 1000, 3_600_000),
     },
   };
-}
-
-function listenOf(text: string): Settings['listen'] {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (!match || port > 65_535) throw badOption('--listen', text, '127.0.0.1:9431, 0.0.0.0:9431, [::]:9431');
-  return { host: match[1] ?? (match[2] === '' ? '0.0.0.0' : match[2]), port };
-}
-
-function urlOf(option: string, text: string): URL {
-  if (URL.canParse(text) && /^https?:/.test(text)) return new URL(text);
-  throw badOption(option, text, 'a URL that begins with http:// or https://');
-}
-
-/** Seconds on the command line, milliseconds inside; both bounds inclusive, in seconds. */
-function secondsOf(option: string, text: string, least: number, most: number): number {
-  return numberOf(option, text.replace(/s$/, ''), least, most) * 1000;
-}
-
-function numberOf(option: string, text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (text === '' || !(value >= least && value <= most)) throw badOption(option, text, `${least} to ${most}`);
-  return value;
-}
-
-function badOption(where: string, got: string, accepted: string): ExporterError {
-  return new ExporterError({ code: 'bad_option', where, got: JSON.stringify(got.slice(0, 200)), accepted });
 }

@@ -1,6 +1,6 @@
+import type { Label } from '../exposition/index.ts';
 import type { Fleet } from './fleet.ts';
 import type { TargetScraper } from './scraper.ts';
-import type { Label } from './series-text.ts';
 
 /** A metric that the exporter gives of itself. */
 export interface OwnMetric {

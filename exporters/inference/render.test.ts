@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { chooseFormat } from '../exposition/index.ts';
 import { type Engine, METRICS, type MetricName } from '../generated/conventions.ts';
 import { COUNTED_TWICE, CountingPlace } from './count-at.ts';
 import { dnsDiscovery } from './discovery/dns.ts';
@@ -8,9 +9,9 @@ import { engineOfImage, type Pod, podTarget } from './discovery/kubernetes.ts';
 import { ENGINE_TABLES } from './engine-table.ts';
 import { likelyName } from './likely-name.ts';
 import { readOllama } from './ollama.ts';
-import { otlpBodies } from './otlp.ts';
-import { chooseFormat, type Exposed, renderMetrics } from './render.ts';
-import { waitOf } from './serve.ts';
+import { inferenceOtlpRequests } from './otlp-metrics.ts';
+import { type Exposed, renderMetrics } from './render.ts';
+import { waitOf } from './routes.ts';
 import { TargetSeries } from './target-series.ts';
 
 function exposed(engine: Engine, file: string, replica: string): Exposed {
@@ -88,10 +89,10 @@ describe('where requests are counted', () => {
   });
 });
 
-describe('otlpBodies', () => {
+describe('inferenceOtlpRequests', () => {
   it('has the same totals, split into requests of bounded size', () => {
     const targets = Array.from({ length: 60 }, (_, i) => exposed('vllm', 'vllm-0.30.txt', `r${i}`));
-    const bodies = otlpBodies(
+    const bodies = inferenceOtlpRequests(
       targets,
       new CountingPlace('both'),
       { serviceName: 's', version: '1' },

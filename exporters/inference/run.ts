@@ -1,15 +1,13 @@
-import type http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { ExporterError } from '../error.ts';
+import { HttpGetter, serveRoutes } from '../http/index.ts';
+import { keepSendingOtlp } from '../otlp/index.ts';
 import { describeCheck } from './check.ts';
 import { Discoverer } from './discovery/discoverer.ts';
-import { ExporterError } from './error.ts';
 import { Fleet, type FleetEvents, MAX_TARGETS } from './fleet.ts';
 import { HELP } from './help.ts';
-import { HttpGetter } from './http-get.ts';
 import { type Command, readCommand, type Settings } from './options.ts';
-import { sendOtlp } from './otlp.ts';
+import { FleetMetrics, fleetRoutes } from './routes.ts';
 import { TargetScraper } from './scraper.ts';
-import { FleetMetrics, startServer } from './serve.ts';
 
 /** Where the program writes, and what ends it: the process, or a stand-in of a test. */
 export interface Console {
@@ -97,57 +95,27 @@ async function serve(settings: Settings, console: Console, version: string): Pro
     (kind, message) => log('error', `${kind} discovery: ${message}`),
   );
   const metrics = new FleetMetrics(fleet, settings.countAt, version);
-  const server = await startServer(settings.listen, metrics, fleet);
+  const endpoint = await serveRoutes(SERVICE_NAME, settings.listen, fleetRoutes(metrics, fleet));
   const ended = new Promise<void>((resolve) => {
     console.once('SIGINT', resolve);
     console.once('SIGTERM', resolve);
   });
   await discoverer.find();
   discoverer.start();
-  log('info', `${fleet.scrapers.length} targets, ready at ${urlOf(server)}/metrics`);
-  const stopSending =
-    settings.otlp === undefined ? () => {} : keepSending(settings, settings.otlp, metrics, log, version);
+  log('info', `${fleet.scrapers.length} targets, ready at ${endpoint.url}/metrics`);
+  const bodies = () => metrics.otlp({ serviceName: SERVICE_NAME, version }, settings.scrape.timeoutMs + 1000);
+  const stopSending = settings.otlp
+    ? keepSendingOtlp({ ...settings.otlp, timeoutMs: OTLP_TIMEOUT_MS, bodies, log })
+    : () => {};
   await ended;
   stopSending();
   discoverer.close();
   fleet.close();
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  await endpoint.close();
   return 0;
 }
 
 type Log = (level: 'info' | 'warning' | 'error', message: string) => void;
-
-function keepSending(
-  { scrape }: Settings,
-  { endpoint, everyMs, headers }: NonNullable<Settings['otlp']>,
-  metrics: FleetMetrics,
-  log: Log,
-  version: string,
-): () => void {
-  let failed = '';
-  let isSending = false;
-  const send = async (): Promise<void> => {
-    // A receiver that is slower than the interval gets fewer points rather than a queue of them.
-    if (isSending) return;
-    isSending = true;
-    try {
-      const bodies = await metrics.otlp({ serviceName: SERVICE_NAME, version }, scrape.timeoutMs + 1000);
-      await sendOtlp(endpoint, bodies, headers, OTLP_TIMEOUT_MS);
-      if (failed !== '') log('info', 'OTLP is accepted again');
-      failed = '';
-    } catch (error) {
-      const message = error instanceof ExporterError ? error.message : `an error (${(error as Error).name})`;
-      if (failed !== message) log('error', `OTLP: ${message}`);
-      failed = message;
-    } finally {
-      isSending = false;
-    }
-  };
-  void send();
-  const timer = setInterval(() => void send(), everyMs);
-  return () => clearInterval(timer);
-}
 
 function eventsTo(log: Log): FleetEvents {
   return {
@@ -173,9 +141,4 @@ function eventsTo(log: Log): FleetEvents {
 
 function logTo({ stderr }: Console): Log {
   return (level, message) => stderr.write(`${new Date().toISOString()} ${level} ${message}\n`);
-}
-
-function urlOf(server: http.Server): string {
-  const { address, port } = server.address() as AddressInfo;
-  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }

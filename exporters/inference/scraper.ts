@@ -1,7 +1,7 @@
+import { ExporterError } from '../error.ts';
 import type { Engine } from '../generated/conventions.ts';
+import { type Got, type HttpGetter, shownUrl } from '../http/index.ts';
 import { ENGINE_TABLES, type Mapping, recogniseEngine } from './engine-table.ts';
-import { ExporterError } from './error.ts';
-import { type Got, type HttpGetter, shownUrl } from './http-get.ts';
 import { likelyName } from './likely-name.ts';
 import { type OllamaModel, readOllama } from './ollama.ts';
 import type { Target } from './target.ts';

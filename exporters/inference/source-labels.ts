@@ -1,5 +1,5 @@
+import type { Label } from '../exposition/index.ts';
 import type { Engine, EngineMetric, EngineSpec } from '../generated/conventions.ts';
-import type { Label } from './series-text.ts';
 
 /** What is known of a target beside what its series say. */
 export interface SourceIdentity {

@@ -1,11 +1,17 @@
+import { ExporterError } from '../error.ts';
+import {
+  badLine,
+  boundOf,
+  type Label,
+  type LineTaker,
+  readSeriesName,
+  SeriesMemory,
+  type SeriesName,
+} from '../exposition/index.ts';
 import { type GaugeAggregation, METRICS, type MetricName } from '../generated/conventions.ts';
 import { ContractSeries, type HistogramSeries, type ScalarSeries } from './contract-series.ts';
 import { type EngineTable, familyOf, type Mapping, type SampleRule } from './engine-table.ts';
-import { ExporterError } from './error.ts';
-import { badLine, boundOf, readSeriesName, type SeriesName } from './exposition-line.ts';
 import { IncreaseRatio } from './increase-ratio.ts';
-import { type LineTaker, SeriesMemory } from './series-memory.ts';
-import type { Label } from './series-text.ts';
 import { identityOf, type SourceIdentity } from './source-labels.ts';
 
 /** Most series of the contract that one target may give. */

@@ -1,5 +1,5 @@
+import { ExporterError } from '../error.ts';
 import { ALLOWED_LABELS, STRUCTURAL_LABELS } from '../generated/conventions.ts';
-import { ExporterError } from './error.ts';
 
 /** Where a target's metrics are asked for, and what is known of it. */
 export interface Target {

@@ -1,6 +1,6 @@
 // The process that calls NVML, started by nvml/source.ts. It answers each message with one; what the driver does to it
 // doesn't touch the exporter, which ends it when it takes too long.
-import { ExporterError } from '../error.ts';
+import { ExporterError } from '../../error.ts';
 import { isSupportedAbi } from './layout.ts';
 import { loadNvml } from './library.ts';
 import { NvmlReader } from './reader.ts';

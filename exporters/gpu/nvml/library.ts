@@ -1,4 +1,4 @@
-import { ExporterError } from '../error.ts';
+import { ExporterError } from '../../error.ts';
 
 /** An argument of a function of NVML: `number` is an `unsigned int`, `bigint` a handle, `Buffer` a pointer to it. */
 export type NvmlArgument = number | bigint | Buffer;

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import path from 'node:path';
-import { ExporterError, type ExporterErrorParts } from '../error.ts';
+import { ExporterError, type ExporterErrorParts } from '../../error.ts';
 import type { Source, SourceReport } from '../reading.ts';
 
 /** What the child is asked. */

@@ -1,6 +1,6 @@
-import { ExporterError } from '../error.ts';
-import { fetchText } from '../fetch-text.ts';
-import { parsePrometheusText, type TextSample } from '../prometheus-text.ts';
+import { ExporterError } from '../../error.ts';
+import { readSamples, type TextSample } from '../../exposition/index.ts';
+import { getText, HttpGetter } from '../../http/index.ts';
 import {
   type DeviceReading,
   type Measure,
@@ -15,10 +15,11 @@ import { amdMissing } from './amd-missing.ts';
 
 /** AMD's device-metrics-exporter as a source. */
 export function createAmdExporterSource(url: string): Source {
+  const getter = new HttpGetter();
   return {
     name: 'amd-exporter',
-    poll: async (signal) => readAmdText(await fetchText('AMD device-metrics-exporter', url, signal)),
-    close: () => undefined,
+    poll: async (signal) => readAmdText(await getText(getter, 'AMD device-metrics-exporter', new URL(url), signal)),
+    close: () => getter.close(),
   };
 }
 
@@ -84,8 +85,7 @@ interface Draft {
  */
 export function readAmdText(text: string): SourceReport {
   const drafts = new Map<string, Draft>();
-  for (const sample of parsePrometheusText(text, (name) => /gpu_|pcie_replay/i.test(name)).samples)
-    read(drafts, sample);
+  for (const sample of readSamples(text, (name) => /gpu_|pcie_replay/i.test(name)).samples) read(drafts, sample);
   if (drafts.size === 0)
     throw new ExporterError({
       code: 'malformed',

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ExporterError } from '../error.ts';
+import { ExporterError } from '../../error.ts';
 import type { DeviceReading } from '../reading.ts';
 import { readAmdText } from './amd-exporter.ts';
 import { readAmdMetric } from './amd-smi.ts';

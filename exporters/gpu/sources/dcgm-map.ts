@@ -1,5 +1,5 @@
+import type { TextSample } from '../../exposition/index.ts';
 import { DCGM_FIELDS, type DcgmField } from '../../generated/conventions.ts';
-import type { TextSample } from '../prometheus-text.ts';
 import { type Measure, type PodUse, plausible, scaled } from '../reading.ts';
 
 /** A field beyond those of the conventions: what it becomes, and by which factor. */

@@ -153,7 +153,7 @@ describe('the endpoint', () => {
       'another status',
       (_, response) => response.writeHead(503).end(),
       /dcgm-exporter › http:.*\/metrics: got HTTP 503/,
-      'failed',
+      'http_status',
     ],
     [
       'a broken body',

@@ -1,8 +1,8 @@
+import { ExporterError } from '../../error.ts';
+import { readSamples, type TextSample } from '../../exposition/index.ts';
 import { DCGM_FIELDS, type DcgmField } from '../../generated/conventions.ts';
-import { ExporterError } from '../error.ts';
-import { fetchText } from '../fetch-text.ts';
+import { getText, HttpGetter } from '../../http/index.ts';
 import { BOARD_METRICS } from '../metrics.ts';
-import { parsePrometheusText, type TextSample } from '../prometheus-text.ts';
 import {
   type DeviceReading,
   type Measure,
@@ -16,10 +16,11 @@ import { derivedMeasures, isDcgmName, measureOf, podOf } from './dcgm-map.ts';
 
 /** dcgm-exporter's endpoint as a source; its own interval (30 s by default) says how fresh the values are. */
 export function createDcgmSource(url: string): Source {
+  const getter = new HttpGetter();
   return {
     name: 'dcgm',
-    poll: async (signal) => readDcgmText(await fetchText('dcgm-exporter', url, signal)),
-    close: () => undefined,
+    poll: async (signal) => readDcgmText(await getText(getter, 'dcgm-exporter', new URL(url), signal)),
+    close: () => getter.close(),
   };
 }
 
@@ -37,7 +38,7 @@ interface Draft {
  * @throws ExporterError `malformed` where the text has no field of DCGM at all.
  */
 export function readDcgmText(text: string): SourceReport {
-  const { samples } = parsePrometheusText(text, isDcgmName);
+  const { samples } = readSamples(text, isDcgmName);
   if (samples.length === 0)
     throw new ExporterError({
       code: 'malformed',

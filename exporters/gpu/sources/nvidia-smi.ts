@@ -1,4 +1,4 @@
-import { ExporterError } from '../error.ts';
+import { ExporterError } from '../../error.ts';
 import {
   type DeviceReading,
   type Measure,

@@ -1,4 +1,4 @@
-import { ExporterError } from '../error.ts';
+import { ExporterError } from '../../error.ts';
 
 /** An element of an XML text: its children by name in order, and its own text, trimmed. */
 export interface XmlElement {

@@ -1,6 +1,6 @@
 import http2 from 'node:http2';
 import net from 'node:net';
-import { ExporterError } from '../error.ts';
+import { ExporterError } from '../../error.ts';
 
 /** A container with the devices that Kubernetes gave it. */
 export interface PodDevices {

@@ -1,4 +1,4 @@
-import { ExporterError } from '../error.ts';
+import { ExporterError } from '../../error.ts';
 import type { Target } from '../target.ts';
 import type { Discovery, DiscoveryKind } from './discovery.ts';
 

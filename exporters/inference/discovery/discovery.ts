@@ -1,4 +1,4 @@
-import { ExporterError } from '../error.ts';
+import { ExporterError } from '../../error.ts';
 import { makeTarget, type Target } from '../target.ts';
 
 /** The ways to find targets. */

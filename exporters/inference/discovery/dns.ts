@@ -1,5 +1,5 @@
 import { Resolver } from 'node:dns/promises';
-import { ExporterError } from '../error.ts';
+import { ExporterError } from '../../error.ts';
 import { makeTarget, type Target } from '../target.ts';
 import type { Discovery } from './discovery.ts';
 
@@ -14,13 +14,13 @@ export interface Names {
  * Targets from DNS: the addresses of `name:port` (a headless service of Kubernetes has one for each pod), or the SRV
  * records of a name without a port. The deployment is the name's first part.
  * @param resolver for tests
- * @throws ExporterError `bad_option` for a name that is none; `find` throws `dns`.
+ * @throws ExporterError `usage` for a name that is none; `find` throws `dns`.
  */
 export function dnsDiscovery(name: string, resolver: Names = new Resolver({ timeout: 3000, tries: 2 })): Discovery {
   const match = /^([a-zA-Z0-9_.-]+?)(?::(\d{1,5}))?$/.exec(name);
   if (!match) {
     throw new ExporterError({
-      code: 'bad_option',
+      code: 'usage',
       where: '--dns',
       got: JSON.stringify(name),
       accepted: 'name:port for addresses, or a name without a port for SRV records',

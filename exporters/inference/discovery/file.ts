@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { ExporterError } from '../error.ts';
+import { ExporterError } from '../../error.ts';
 import { type Discovery, MAX_LIST_BYTES, readTargetGroups } from './discovery.ts';
 
 /** How long changes are gathered before the files are read, milliseconds: editors write in several steps. */
@@ -15,7 +15,7 @@ export function fileDiscovery(pattern: string): Discovery {
   const [before, after] = path.basename(pattern).split('*');
   if (!pattern.endsWith('.json')) {
     throw new ExporterError({
-      code: 'bad_option',
+      code: 'usage',
       where: '--targets-file',
       got: JSON.stringify(pattern),
       accepted: 'a path that ends in .json, with one * in the file name at most',

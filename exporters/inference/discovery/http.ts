@@ -1,5 +1,5 @@
-import { ExporterError } from '../error.ts';
-import { HttpGetter, shownUrl } from '../http-get.ts';
+import { ExporterError } from '../../error.ts';
+import { HttpGetter, shownUrl } from '../../http/index.ts';
 import { type Discovery, MAX_LIST_BYTES, readTargetGroups } from './discovery.ts';
 
 const TIMEOUT_MS = 10_000;

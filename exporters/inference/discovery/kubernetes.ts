@@ -1,7 +1,7 @@
 import fs from 'node:fs/promises';
+import { ExporterError } from '../../error.ts';
 import { ENGINE_METRICS, type Engine } from '../../generated/conventions.ts';
-import { ExporterError } from '../error.ts';
-import { HttpGetter, shownUrl } from '../http-get.ts';
+import { HttpGetter, shownUrl } from '../../http/index.ts';
 import { makeTarget, TARGET_LABELS, type Target } from '../target.ts';
 import type { Discovery } from './discovery.ts';
 

@@ -2,15 +2,15 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip } from 'node:zlib';
-import { ExporterError } from './error.ts';
+import { connectionWord, ExporterError } from '../error.ts';
 
 const MAX_REDIRECTS = 3;
 
 /** What a request needs. */
 export interface GetOptions {
   readonly headers?: Readonly<Record<string, string>>;
-  /** For everything: connecting, redirects, the whole body; milliseconds. */
-  readonly timeoutMs: number;
+  /** For everything: connecting, redirects, the whole body; milliseconds. The signal alone without it. */
+  readonly timeoutMs?: number;
   /** Most bytes of the body, unpacked. */
   readonly maxBytes: number;
   /** Certificates of authorities, PEM; the runtime's own list without it. */
@@ -37,11 +37,11 @@ export class HttpGetter {
   /**
    * Reads an answer, whatever its status. Redirects are followed as long as they stay on the host, so that a token never
    * goes elsewhere.
-   * @throws ExporterError `timeout`, `connection`, `too_large`, `bad_redirect`.
+   * @throws ExporterError `timeout`, `unreachable`, `too_large`, `bad_redirect`.
    */
   async get(url: URL, options: GetOptions): Promise<Got> {
-    const timeout = AbortSignal.timeout(options.timeoutMs);
-    const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
+    const timeout = options.timeoutMs === undefined ? undefined : AbortSignal.timeout(options.timeoutMs);
+    const signal = AbortSignal.any([timeout, options.signal].filter((one) => one !== undefined));
     let at = url;
     try {
       for (let redirects = 0; ; redirects++) {
@@ -57,10 +57,12 @@ export class HttpGetter {
     } catch (error) {
       if (error instanceof ExporterError) throw error;
       const where = shownUrl(url);
-      if (timeout.aborted)
-        throw new ExporterError({ code: 'timeout', where, got: `no whole answer in ${options.timeoutMs} ms` });
-      const got = (error as { code?: string }).code ?? 'a broken connection';
-      throw new ExporterError({ code: 'connection', where, got, cause: error });
+      if (signal.aborted) {
+        const got =
+          options.timeoutMs === undefined ? 'no answer in time' : `no whole answer in ${options.timeoutMs} ms`;
+        throw new ExporterError({ code: 'timeout', where, got, cause: error });
+      }
+      throw new ExporterError({ code: 'unreachable', where, got: connectionWord(error), cause: error });
     }
   }
 
@@ -77,7 +79,7 @@ export class HttpGetter {
         url,
         {
           agent: isTls ? this.#https : this.#http,
-          headers: { 'user-agent': 'barograph-inference-exporter', 'accept-encoding': 'gzip', ...options.headers },
+          headers: { 'user-agent': 'barograph-exporter', 'accept-encoding': 'gzip', ...options.headers },
           signal,
           ...(options.ca === undefined ? {} : { ca: options.ca }),
           ...(options.insecureSkipVerify ? { rejectUnauthorized: false } : {}),
@@ -135,4 +137,23 @@ function unpack(response: http.IncomingMessage): http.IncomingMessage | Transfor
 /** A URL as messages may show it: without a password and without its query. */
 export function shownUrl(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname}`;
+}
+
+const MOST_TEXT_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Asks an exporter for a text of at most 16 MiB; 16 GPUs with every field of DCGM make 0.3 MiB.
+ *
+ * @param where How errors name the place.
+ * @throws ExporterError `http_status` (another one than 200) and what `HttpGetter.get` throws.
+ */
+export async function getText(getter: HttpGetter, where: string, url: URL, signal: AbortSignal): Promise<string> {
+  const { status, body } = await getter
+    .get(url, { headers: { accept: 'text/plain;version=0.0.4' }, maxBytes: MOST_TEXT_BYTES, signal })
+    .catch((error: unknown) => {
+      throw error instanceof ExporterError ? error.at(where) : error;
+    });
+  if (status !== 200)
+    throw new ExporterError({ code: 'http_status', where: `${where} › ${shownUrl(url)}`, got: `HTTP ${status}` });
+  return body.toString('utf8');
 }

@@ -1,4 +1,4 @@
-import { ExporterError } from './error.ts';
+import { ExporterError } from '../error.ts';
 
 // Bytes that the text format is made of.
 export const LF = 0x0a;

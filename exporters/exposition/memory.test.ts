@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_LINE_BYTES, readSeriesName, readTypeLine, readValue, valueStart } from './exposition-line.ts';
-import { type LineTaker, MAX_LINES, SeriesMemory } from './series-memory.ts';
+import { MAX_LINE_BYTES, readSeriesName, readTypeLine, readValue, valueStart } from './line.ts';
+import { type LineTaker, MAX_LINES, SeriesMemory } from './memory.ts';
 
 /** Remembers what was new and sums up what was taken, by the text before the value. */
 class Taker implements LineTaker {

@@ -1,4 +1,4 @@
-import { badLine, HASH, LF, MAX_LINE_BYTES, readTypeLine, readValue, valueStart } from './exposition-line.ts';
+import { badLine, HASH, LF, MAX_LINE_BYTES, readTypeLine, readValue, valueStart } from './line.ts';
 
 /** Most lines that one target may give. */
 export const MAX_LINES = 200_000;

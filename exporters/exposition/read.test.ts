@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatFamilies } from './expose.ts';
-import { parsePrometheusText } from './prometheus-text.ts';
+import { readSamples } from './read.ts';
+import { formatFamilies } from './write.ts';
 
 const all = (): boolean => true;
 
-describe('parsePrometheusText', () => {
+describe('readSamples', () => {
   it.each([
     ['a 1', { name: 'a', labels: {}, value: 1, isWhole: true }],
     ['a{} 1', { name: 'a', labels: {}, value: 1, isWhole: true }],
@@ -15,7 +15,7 @@ describe('parsePrometheusText', () => {
     ['a_total{b="c"} 3 # {trace_id="x"} 1', { name: 'a_total', labels: { b: 'c' }, value: 3, isWhole: true }],
     ['a +Inf', { name: 'a', labels: {}, value: Infinity, isWhole: false }],
   ])('reads %j', (line, sample) => {
-    expect(parsePrometheusText(`# HELP a b\n${line}\r\n\n`, all)).toEqual({
+    expect(readSamples(`# HELP a b\n${line}\r\n\n`, all)).toEqual({
       samples: [sample],
       badLines: 0,
       truncated: false,
@@ -23,7 +23,7 @@ describe('parsePrometheusText', () => {
   });
 
   it.each(['a', 'a{b="c} 1', 'a{b=c} 1', '{b="c"} 1', 'a 1x', 'a-b 1'])('counts %j and goes on', (line) => {
-    const { samples, badLines } = parsePrometheusText(`${line}\nok 1`, all);
+    const { samples, badLines } = readSamples(`${line}\nok 1`, all);
     expect([samples.map(({ name }) => name), badLines]).toEqual([['ok'], 1]);
   });
 
@@ -39,7 +39,7 @@ describe('parsePrometheusText', () => {
         fc.constantFrom('text', 'openmetrics'),
         (samples, format) => {
           const family = { name: 'x', type: 'gauge' as const, unit: '1', help: 'a "b"\n\\', samples };
-          const read = parsePrometheusText(formatFamilies([family], format as 'text'), all);
+          const read = readSamples(formatFamilies([family], format as 'text'), all);
           const clean = samples.map((sample) => ({
             labels: { ...sample.labels },
             value: sample.value === 0 ? 0 : sample.value,
@@ -54,6 +54,6 @@ describe('parsePrometheusText', () => {
   });
 
   it('never throws on any text', () => {
-    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void parsePrometheusText(text, all)));
+    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void readSamples(text, all)));
   });
 });

@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseFormat, formatFamilies } from './expose.ts';
-import { toOtlp } from './otlp.ts';
-import type { Family } from './snapshot.ts';
+import { chooseFormat, type Family, formatFamilies } from './write.ts';
 
 const FAMILIES: readonly Family[] = [
   {
@@ -56,47 +54,3 @@ it.each([
     'openmetrics',
   ],
 ])('chooseFormat(%j) is %s', (accept, format) => expect(chooseFormat(accept)).toBe(format));
-
-it('toOtlp writes cumulative sums with their start, and gauges', () => {
-  const request = toOtlp(FAMILIES, 'gpu-1', '0.1.0', 1_700_000_060_000) as {
-    resourceMetrics: { resource: { attributes: object[] }; scopeMetrics: { metrics: object[] }[] }[];
-  };
-  const [{ resource, scopeMetrics }] = request.resourceMetrics;
-  expect(resource.attributes).toContainEqual({ key: 'host.name', value: { stringValue: 'gpu-1' } });
-  expect(scopeMetrics[0].metrics).toEqual([
-    {
-      name: 'gpu_up',
-      description: 'Up "or" not\\.',
-      unit: '1',
-      gauge: {
-        dataPoints: [
-          {
-            attributes: [
-              { key: 'gpu', value: { stringValue: '0' } },
-              { key: 'node', value: { stringValue: 'a"b\n' } },
-            ],
-            timeUnixNano: '1700000060000000000',
-            asDouble: 1,
-          },
-        ],
-      },
-    },
-    {
-      name: 'gpu_xid_errors_total',
-      description: 'Errors.',
-      unit: '{error}',
-      sum: {
-        aggregationTemporality: 2,
-        isMonotonic: true,
-        dataPoints: [
-          {
-            attributes: [{ key: 'xid', value: { stringValue: '79' } }],
-            timeUnixNano: '1700000060000000000',
-            startTimeUnixNano: '1700000000500000000',
-            asDouble: 2,
-          },
-        ],
-      },
-    },
-  ]);
-});
