@@ -15,13 +15,17 @@ export type { LogRecord, LogSink, LogSinkProvider } from './log-sink.ts';
 export type { ContractMetricProducer, ProducedMetric, ProducedMetrics } from './metric-producer.ts';
 export { outcomeOf, type RequestEnd } from './outcome.ts';
 export { type PromptBuild, SemanticPath, type VectorSearch } from './path.ts';
-export { type AnthropicClient, observeAnthropic } from './providers/anthropic.ts';
+export { type AnthropicClient, endMessage, MessageStreamReader, observeAnthropic } from './providers/anthropic.ts';
 export type { ObserveOptions } from './providers/client.ts';
 export { type LangChainHandler, langChainHandler } from './providers/langchain.ts';
+// What reads providers' answers, for programs that see them as bytes and not through a client, such as a proxy.
+export type { StreamReader } from './providers/observe-stream.ts';
 export { observeOpenAI } from './providers/openai.ts';
+export { ChatStreamReader, endChat, errorCodeOf } from './providers/openai-chat.ts';
+export { endResponse, ResponseStreamReader } from './providers/openai-responses.ts';
 export type { OpenAIClient } from './providers/openai-types.ts';
 export { type AiMiddleware, aiMiddleware } from './providers/vercel-ai.ts';
 export type { DropReason, RefusalRule, Tally } from './tally.ts';
 export { tokenBucketOf } from './token-bucket.ts';
 
-export type { Usage } from './usage.ts';
+export { type LooseUsage, type Usage, usageOf } from './usage.ts';

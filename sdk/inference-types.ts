@@ -13,6 +13,8 @@ export interface InferenceRequest extends Labels {
   readonly provider?: string;
   /** The model that is asked for; the label model_version until the answer names another. */
   readonly model?: string;
+  /** When it arrived, on the instrumentation's clock (`nowMs`), where that was before it could be described. Milliseconds. */
+  readonly arrivedMs?: number;
   /** The kind of prompt as a short code, such as `rag`. */
   readonly prompt_class?: string;
   /** Whether the answer is asked for as a stream. */

@@ -36,6 +36,8 @@ export class Inference {
   endMs = Number.NaN;
   /** The kind of the first token. */
   firstKind: TokenKind = 'visible';
+  /** The kind of the last one. */
+  lastKind: TokenKind = 'visible';
   /** Tokens that `token` was told of. */
   countedTokens = 0;
   /** Pieces with an unknown number of tokens. */
@@ -57,7 +59,7 @@ export class Inference {
     this.span = span;
     this.context = context;
     this.labels = labels;
-    this.startMs = host.nowMs();
+    this.startMs = request.arrivedMs ?? host.nowMs();
   }
 
   get hasEnded(): boolean {
@@ -137,6 +139,7 @@ export class Inference {
       if (count > 1) this.#gapsOfRequest().add(0, count - 1);
     } else this.#gapsOfRequest().add((now - this.lastMs) / 1000 / count, count);
     this.lastMs = now;
+    this.lastKind = kind;
     if (kind === 'reasoning') this.streamedReasoning = true;
     else if (Number.isNaN(this.firstVisibleMs)) this.firstVisibleMs = now;
   }

@@ -3,10 +3,13 @@
 // Out: global providers where there were none, exporting by OTLP, and the program's instrumentation.
 // Never: replaces a provider that is there, keeps a process alive, or fails the program that it is loaded into.
 import { context, logs, metrics, trace } from '@opentelemetry/api';
+import type { MetricProducer } from '@opentelemetry/sdk-metrics';
 import { AsyncContextManager } from './async-context.ts';
 import { CountedQueue } from './counted-export.ts';
 import { configure } from './default.ts';
 import type { Instrumentation, InstrumentationOptions } from './instrumentation.ts';
+
+export { AsyncContextManager };
 
 /** How telemetry leaves the program. Everything may be left out; what OpenTelemetry's environment variables say holds. */
 export interface SetupOptions extends InstrumentationOptions {
@@ -21,6 +24,8 @@ export interface SetupOptions extends InstrumentationOptions {
   readonly batchDelayMs?: number;
   /** Spans, and log records, that may wait or be on their way (default 4,096 each); more are dropped and counted. */
   readonly maxQueueSize?: number;
+  /** Metrics of the program's own that leave with these: metric producers of OpenTelemetry's SDK. */
+  readonly metricProducers?: readonly MetricProducer[];
 }
 
 /** Telemetry that has been set up. */
@@ -63,13 +68,13 @@ export async function setUpTelemetry(options: SetupOptions = {}): Promise<Teleme
   if (!isThere('context')) context.setGlobalContextManager(new AsyncContextManager());
 
   const resource = resourceOf(packages, options);
-  const { labels, stage, maxEventsPerSecond, requestEvents, clock } = options;
-  const instrumentation = configure({ labels, stage, maxEventsPerSecond, requestEvents, clock });
+  const { labels, stage, maxEventsPerSecond, requestEvents, meterProvider, clock } = options;
+  const instrumentation = configure({ labels, stage, maxEventsPerSecond, requestEvents, meterProvider, clock });
   const parts: Part[] = [];
   const target = { packages, options, resource, instrumentation };
   if (!isThere('trace')) parts.push(setUpTraces(target));
   if (!isThere('logs')) parts.push(setUpLogs(target));
-  parts.push(setUpMetrics(target, isThere('metrics')));
+  parts.push(setUpMetrics(target, isThere('metrics') || meterProvider !== undefined));
 
   const all = async (act: (part: Part) => Promise<void>): Promise<void> => {
     // A receiver that can't be reached is counted by the queues; the program has nothing to do with it.
@@ -191,7 +196,7 @@ function setUpMetrics({ packages, options, resource, instrumentation }: Target, 
     exporter: new metricExport.OTLPMetricExporter(exporterOptions(options, 'metrics')),
     exportIntervalMillis: options.metricIntervalMs ?? 15_000,
     exportTimeoutMillis: Math.min(10_000, options.metricIntervalMs ?? 15_000),
-    metricProducers: [producer],
+    metricProducers: [producer, ...(options.metricProducers ?? [])],
   });
   const provider = new meters.MeterProvider({ resource, readers: [reader] });
   if (!isThere) metrics.setGlobalMeterProvider(provider);

@@ -32,7 +32,8 @@ interface ContentBlock {
   readonly name?: unknown;
 }
 
-interface Message {
+/** A message as an answer. */
+export interface Message {
   readonly id?: unknown;
   readonly type?: unknown;
   readonly model?: unknown;
@@ -164,7 +165,8 @@ function isAnswer(block: ContentBlock): boolean {
   return block.type !== 'thinking' && block.type !== 'redacted_thinking';
 }
 
-function endMessage(inference: Inference, message: Message): void {
+/** Ends a request whose message came as a whole. */
+export function endMessage(inference: Inference, message: Message): void {
   const isError = message.type === 'error' || Boolean(message.error);
   inference.end({
     httpStatus: 200,
@@ -179,7 +181,7 @@ function endMessage(inference: Inference, message: Message): void {
 }
 
 /** Looks at the events of a stream of messages. */
-class MessageStreamReader implements StreamReader<MessageEvent> {
+export class MessageStreamReader implements StreamReader<MessageEvent> {
   readonly #inference: Inference;
   readonly #wasAborted: () => boolean;
   #begun: Message | undefined;

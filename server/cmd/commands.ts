@@ -32,7 +32,7 @@ const DEMO_FLAGS = {
 
 // The simulated fleet brings an OpenTelemetry SDK with it, which a server must not load: what needs it is imported late.
 
-const COMMANDS = ['serve', 'demo', 'simulate', 'check', 'policy'] as const;
+const COMMANDS = ['serve', 'demo', 'simulate', 'check', 'policy', 'gateway'] as const;
 
 function isCommand(text: string): text is (typeof COMMANDS)[number] {
   return COMMANDS.some((command) => command === text);
@@ -56,6 +56,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     );
     return 2;
   }
+  // The gateway is a program of its own with its own help, which is longer than what stands in the list.
+  if (command === 'gateway') return await (await import('./gateway.ts')).gateway(args);
   if (args.includes('--help') || args.includes('-h')) {
     console.log((await import('./help.ts')).COMMAND_HELP[command]);
     return 0;

@@ -49,13 +49,23 @@ const POLICY_HELP = `barograph policy print|check [--policy FILE | --config FILE
       check only says whether the file is right.
 `;
 
+const GATEWAY_HELP = `barograph gateway --upstream URL [--listen HOST:PORT] [--otlp-endpoint URL] [options]
+      A reverse proxy before an OpenAI-compatible API or Anthropic's: passes every byte on as it comes and measures time
+      to the first token, tokens, speed and outcome, without a change of code. Metrics at 127.0.0.1:9432/metrics, and by
+      OTLP with spans and events. barograph gateway --help says the rest.
+
+      Before a vLLM:               barograph gateway --upstream http://127.0.0.1:8000 --otlp-endpoint http://127.0.0.1:4318
+      Point a client at it:        OPENAI_BASE_URL=http://127.0.0.1:7075/v1
+`;
+
 /** What each command prints when it is asked for help. */
-export const COMMAND_HELP: Readonly<Record<'serve' | 'demo' | 'simulate' | 'check' | 'policy', string>> = {
+export const COMMAND_HELP: Readonly<Record<'serve' | 'demo' | 'simulate' | 'check' | 'policy' | 'gateway', string>> = {
   serve: SERVE_HELP,
   demo: DEMO_HELP,
   simulate: SIMULATE_HELP,
   check: CHECK_HELP,
   policy: POLICY_HELP,
+  gateway: GATEWAY_HELP,
 };
 
 /** The text of `barograph --help`: every command with its examples. */
