@@ -16,24 +16,27 @@ export interface Peer {
   readonly readyPath: string;
 }
 
-const PROGRAMS: readonly Peer[] = [
-  {
-    name: 'barograph',
-    start: (folder, port) => {
-      const main = path.join(ROOT, 'server/cmd/main.ts');
-      const ports = ['--port', `${port}`, '--otlp-http-port', '0', '--otlp-grpc-port', '0'];
-      return spawn(process.execPath, [main, 'serve', ...ports, '--data', folder, '--log-level', 'error'], {
-        stdio: 'ignore',
-      });
-    },
-    readyPath: '/-/ready',
+/** The program of this checkout. */
+export const BAROGRAPH: Peer = {
+  name: 'barograph',
+  start: (folder, port) => {
+    const main = path.join(ROOT, 'server/cmd/main.ts');
+    const ports = ['--port', `${port}`, '--otlp-http-port', `${port + 1}`, '--otlp-grpc-port', '0'];
+    return spawn(process.execPath, [main, 'serve', ...ports, '--data', folder, '--log-level', 'error'], {
+      stdio: 'ignore',
+    });
   },
+  readyPath: '/-/ready',
+};
+
+const PROGRAMS: readonly Peer[] = [
+  BAROGRAPH,
   {
     name: 'prometheus',
     start: (folder, port) => {
       fs.writeFileSync(path.join(folder, 'p.yml'), 'storage: {tsdb: {out_of_order_time_window: 1h}}\n');
       const files = [`--config.file=${folder}/p.yml`, `--storage.tsdb.path=${folder}/data`];
-      const web = [`--web.listen-address=127.0.0.1:${port}`, '--web.enable-remote-write-receiver'];
+      const web = [`--web.listen-address=127.0.0.1:${port}`, '--web.enable-remote-write-receiver', '--web.enable-otlp-receiver'];
       return spawn(path.join(PEERS, 'usr/bin/prometheus'), [...files, ...web], { stdio: 'ignore' });
     },
     readyPath: '/-/ready',
@@ -76,9 +79,9 @@ export function newFolder(): string {
   return fs.mkdtempSync(path.join(os.tmpdir(), 'barograph-bench-'));
 }
 
-/** Starts a peer on a free port; resolves once it is ready. */
+/** Starts a peer on a free port; Barograph takes OTLP over HTTP on the next one; resolves once it is ready. */
 export async function startPeer(peer: Peer, folder: string): Promise<RunningPeer> {
-  const port = 20_000 + Math.floor(Math.random() * 20_000);
+  const port = 20_000 + 2 * Math.floor(Math.random() * 10_000);
   const child = peer.start(folder, port);
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const url = `http://127.0.0.1:${port}`;

@@ -29,9 +29,9 @@ export interface ChunkSource {
 }
 
 /** Rows that cross to another thread in one message, at least (unless the result ends). */
-const ROWS_PER_MESSAGE = 32_768;
+const ROWS_PER_MESSAGE = 16_384;
 /** Characters and bytes of one message's texts after which it is sent, however few rows it has. */
-const TEXT_PER_MESSAGE = 8 * 2 ** 20;
+const TEXT_PER_MESSAGE = 2 * 2 ** 20;
 
 /**
  * Reads of the thread that owns the database. DuckDB runs them on threads of its own; a stream needs a connection to

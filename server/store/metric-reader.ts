@@ -8,7 +8,7 @@ import {
   type NativeHistogram,
   type SeriesSamples,
 } from '../model/index.ts';
-import type { ChunkSource } from './chunks.ts';
+import { type ChunkSource, throwIfAborted } from './chunks.ts';
 import { decodeHistogram } from './histogram-codec.ts';
 import type { LabelIndex } from './labels/index.ts';
 import type { MetricReader, SampleExtent, SampleRequest } from './reader.ts';
@@ -27,6 +27,11 @@ export const DEFAULT_METRIC_READER_LIMITS: MetricReaderLimits = {
   maxSamples: 50_000_000,
   maxSeries: 1_000_000,
 };
+
+/** Series between two looks at the signal, less one: a power of two. */
+const SERIES_PER_LOOK = 4095;
+/** Series whose names and values are gathered at once, some milliseconds' work. */
+const PART_SERIES = 32_768;
 
 /**
  * The metric reader: samples from their own files, the rest from tables. `refreshSamples` brings the samples up to what is
@@ -58,6 +63,7 @@ export function createMetricReader(
     const histograms = await readHistograms(ids, startMs, endMs, signal);
     const out: SeriesSamples[] = [];
     for (let slot = 0; slot < ids.length; slot++) {
+      if ((slot & SERIES_PER_LOOK) === 0) throwIfAborted(signal);
       const labels = index.labels(ids[slot]);
       const found = histograms?.get(slot);
       const floats = columns[slot];
@@ -73,23 +79,34 @@ export function createMetricReader(
     startMs: number,
     endMs: number,
     limit: number,
+    signal?: AbortSignal,
   ): Promise<Labels[]> {
-    const ids = index.sort(await activeIds(sets, startMs, endMs));
-    return (limit > 0 ? ids.slice(0, limit) : ids).map((id) => index.labels(id));
+    const ids = index.sort(await activeIds(sets, startMs, endMs, signal));
+    return (limit > 0 ? ids.slice(0, limit) : ids).map((id, i) => {
+      if ((i & SERIES_PER_LOOK) === 0) throwIfAborted(signal);
+      return index.labels(id);
+    });
   }
 
-  async function activeIds(sets: readonly (readonly Matcher[])[], startMs: number, endMs: number): Promise<number[]> {
+  async function activeIds(
+    sets: readonly (readonly Matcher[])[],
+    startMs: number,
+    endMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<number[]> {
     await refresh();
-    const ids = sets.length === 0 ? index.select([]) : [...new Set(sets.flatMap((set) => index.select(set)))];
+    throwIfAborted(signal);
+    const ids = sets.length <= 1 ? index.select(sets[0] ?? []) : [...new Set(sets.flatMap((set) => index.select(set)))];
+    throwIfAborted(signal);
     ids.sort((a, b) => a - b);
     if (ids.length === 0 || isAlways(startMs, endMs)) return ids;
-    const active = samples.active(ids, startMs, endMs);
+    const active = samples.active(ids, startMs, endMs, signal);
     const slots = slotsOf(ids);
     const wanted = ids.filter((id, slot) => active[slot] === 0 && holdsHistograms(id));
     if (wanted.length > 0) {
       const { sql, bind } = idCondition('series', wanted);
       const query = `SELECT DISTINCT series FROM histograms WHERE ts BETWEEN ${clampInt(startMs)} AND ${clampInt(endMs)} AND ${sql}`;
-      for await (const chunk of source.read(query, bind ? wanted : undefined, undefined)) {
+      for await (const chunk of source.read(query, bind ? wanted : undefined, signal)) {
         const column = uints(chunk, 0);
         for (let row = 0; row < chunk.count; row++) {
           const slot = slotOf(slots, column[row]);
@@ -100,12 +117,18 @@ export function createMetricReader(
     return ids.filter((_, slot) => active[slot] === 1);
   }
 
-  async function labelNames(sets: readonly (readonly Matcher[])[], startMs: number, endMs: number): Promise<string[]> {
+  async function labelNames(
+    sets: readonly (readonly Matcher[])[],
+    startMs: number,
+    endMs: number,
+    signal?: AbortSignal,
+  ): Promise<string[]> {
     if (sets.length === 0 && isAlways(startMs, endMs)) {
       index.refresh();
       return index.allNames().sort();
     }
-    return index.namesAmong(await activeIds(sets, startMs, endMs)).sort();
+    const ids = await activeIds(sets, startMs, endMs, signal);
+    return distinctTexts(ids, (part) => index.namesAmong(part), signal);
   }
 
   async function labelValues(
@@ -113,15 +136,20 @@ export function createMetricReader(
     sets: readonly (readonly Matcher[])[],
     startMs: number,
     endMs: number,
+    signal?: AbortSignal,
   ): Promise<string[]> {
     if (sets.length === 0 && isAlways(startMs, endMs)) {
       index.refresh();
       return index.allValues(name).sort();
     }
-    return index.valuesAmong(name, await activeIds(sets, startMs, endMs)).sort();
+    const ids = await activeIds(sets, startMs, endMs, signal);
+    return distinctTexts(ids, (part) => index.valuesAmong(name, part), signal);
   }
 
-  async function exemplars(request: SampleRequest): Promise<{ labels: Labels; exemplars: Exemplar[] }[]> {
+  async function exemplars(
+    request: SampleRequest,
+    signal?: AbortSignal,
+  ): Promise<{ labels: Labels; exemplars: Exemplar[] }[]> {
     await refresh();
     const ids = index.select(request.matchers);
     if (ids.length === 0) return [];
@@ -129,7 +157,7 @@ export function createMetricReader(
     const wanted = new Map(ids.map((id) => [id, [] as Exemplar[]]));
     const range = `ts BETWEEN ${clampInt(request.startMs)} AND ${clampInt(request.endMs)}`;
     const query = `SELECT series, ts, value, labels FROM exemplars WHERE ${range} AND ${sql} ORDER BY ts`;
-    for await (const chunk of source.read(query, bind ? ids : undefined, undefined)) {
+    for await (const chunk of source.read(query, bind ? ids : undefined, signal)) {
       const [ids_, times, values] = [uints(chunk, 0), int64s(chunk, 1), doubles(chunk, 2)];
       for (let row = 0; row < chunk.count; row++) {
         wanted.get(ids_[row])?.push({
@@ -207,6 +235,20 @@ export function createMetricReader(
   }
 
   return { select, reuse: () => samples.reuse(), series, labelNames, labelValues, exemplars, extent, metadata };
+}
+
+/** The texts that `textsOf` gives for some series at a time, sorted, without duplicates. */
+function distinctTexts(
+  ids: readonly number[],
+  textsOf: (part: readonly number[]) => string[],
+  signal: AbortSignal | undefined,
+): string[] {
+  const texts = new Set<string>();
+  for (let from = 0; from < ids.length; from += PART_SERIES) {
+    throwIfAborted(signal);
+    for (const one of textsOf(ids.slice(from, from + PART_SERIES))) texts.add(one);
+  }
+  return [...texts].sort();
 }
 
 /** Maps a series number to its place in the answer; −1 where it isn't wanted. */

@@ -115,8 +115,10 @@ export class SampleReader {
       return chunksOf(source, ids, startMs, endMs, ends);
     });
     for (const { reader } of segments) {
-      throwIfAborted(signal);
-      for (let slot = 0; slot < ids.length; slot++) ends[slot + 1] += reader.count(ids[slot], startMs, endMs);
+      for (let slot = 0; slot < ids.length; slot++) {
+        if ((slot & SERIES_PER_LOOK) === 0) throwIfAborted(signal);
+        ends[slot + 1] += reader.count(ids[slot], startMs, endMs);
+      }
     }
     for (let slot = 0; slot < ids.length; slot++) ends[slot + 1] += ends[slot];
     const total = ends[ids.length];
@@ -160,8 +162,8 @@ export class SampleReader {
     }
     for (const { reader, deletions } of this.openSegments(startMs, endMs)) {
       const [minMs, maxMs] = reader.range;
-      throwIfAborted(signal);
       for (let slot = 0; slot < ids.length; slot++) {
+        if ((slot & SERIES_PER_LOOK) === 0) throwIfAborted(signal);
         if (active[slot] === 1 || isDeleted(deletions, ids[slot], minMs, maxMs)) continue;
         if (reader.count(ids[slot], startMs, endMs) > 0) active[slot] = 1;
       }
