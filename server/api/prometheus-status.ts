@@ -16,6 +16,8 @@ export interface StatusApi {
   /** The configuration as it is in force, without secrets. */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly scraping: TargetsApi;
+  /** What is kept, in one line. */
+  readonly storageRetention: string;
 }
 
 /**
@@ -72,7 +74,7 @@ function buildInfo(api: StatusApi) {
   };
 }
 
-function runtimeInfo({ startedMs, seriesCount }: StatusApi) {
+function runtimeInfo({ startedMs, seriesCount, storageRetention }: StatusApi) {
   const started = new Date(startedMs).toISOString();
   return {
     startTime: started,
@@ -88,7 +90,7 @@ function runtimeInfo({ startedMs, seriesCount }: StatusApi) {
     GOMEMLIMIT: 0,
     GOGC: '',
     GODEBUG: '',
-    storageRetention: '',
+    storageRetention,
     timeSeriesCount: seriesCount(),
   };
 }

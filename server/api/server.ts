@@ -11,6 +11,7 @@ import { addPrometheusRoutes, type PrometheusApi } from './prometheus.ts';
 import { addPrometheusAdmin } from './prometheus-admin.ts';
 import { sendPrometheusError } from './prometheus-answer.ts';
 import { addRemoteWrite, type Receivers } from './receivers.ts';
+import { addRetentionRoutes } from './retention.ts';
 import { addTempoRoutes, type TempoApi } from './tempo.ts';
 import { addUiRoutes } from './ui.ts';
 
@@ -85,6 +86,7 @@ export function createHttpServer(parts: HttpParts): FastifyInstance {
   addCompression(app);
   addPrometheusRoutes(app, parts.prometheus);
   addPrometheusAdmin(app, parts.receivers.store);
+  addRetentionRoutes(app, parts.receivers.store);
   addRemoteWrite(app, parts.receivers);
   addOtlpRoutes(app, parts.otlp, ['', '/otlp', '/api/v1/otlp']);
   addLokiRoutes(app, parts.loki);

@@ -8,12 +8,13 @@ import { LogIngest, MetricIngest, ScrapeIngest, TraceIngest } from '../ingest/in
 import { BarographError } from '../model/index.ts';
 import { startQueryPool } from '../query/index.ts';
 import { declareScrapeMetrics, Scraper } from '../scrape/index.ts';
-import { openStore } from '../store/index.ts';
+import { describeRetention, openStore } from '../store/index.ts';
 import { createLogger } from '../telemetry/index.ts';
 import { CensusFile } from './census-file.ts';
 import { declareGovernMetrics, ownMetrics } from './own-metrics.ts';
 import { PolicyReloader } from './policy-reload.ts';
 import type { ReadPolicy } from './policy-source.ts';
+import { declareUpkeepMetrics } from './upkeep-metrics.ts';
 import { VERSION } from './version.ts';
 
 /** How many bodies of the largest size may be in flight at once. */
@@ -44,6 +45,7 @@ export async function serve(config: Config, readPolicy?: () => ReadPolicy): Prom
     directory: config.data,
     memoryMiB: config.store.memory_mib,
     threads: Math.min(config.store.threads, os.availableParallelism()),
+    retention: config.retention,
   });
   const governor = createGovernor(policy.changes, { nowMs: () => performance.now() });
   const census = new CensusFile(config.data, governor.census, log);
@@ -60,6 +62,7 @@ export async function serve(config: Config, readPolicy?: () => ReadPolicy): Prom
   const scraper = new Scraper({ config: config.scrape, ingest: new ScrapeIngest(metrics), log, version: VERSION });
   declareScrapeMetrics(own.registry, scraper);
   declareGovernMetrics(own.registry, governor, reloader);
+  declareUpkeepMetrics(own.registry, store.upkeep);
   const logs = new LogIngest(store, governor);
   const otlp = { store, ways: { metrics, logs, traces: new TraceIngest(store, governor) }, count: own.countRequest };
   const { host, token, max_body_bytes: maxBodyBytes } = config.server;
@@ -72,6 +75,7 @@ export async function serve(config: Config, readPolicy?: () => ReadPolicy): Prom
       seriesCount: () => store.series.size,
       settings: withoutSecrets(config),
       scraping: scraper,
+      storageRetention: describeRetention(config.retention),
     },
     receivers: { store, metrics, count: own.countRequest },
     otlp,
@@ -90,6 +94,7 @@ export async function serve(config: Config, readPolicy?: () => ReadPolicy): Prom
   const grpc = await startOtlpGrpc(otlp, { host, port: config.server.otlp_grpc_port, token });
   const otlpGrpcAddress = `${host.includes(':') ? `[${host}]` : host}:${grpc.port}`;
   scraper.start();
+  store.upkeep.retention.start((error) => log.error({ error }, 'retention failed; it is tried again'));
   census.start();
   reloader.start();
   log.info(

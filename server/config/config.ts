@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type GovernConfig, parseGovern } from '../govern/index.ts';
 import { BarographError } from '../model/index.ts';
 import { scrapeSchema } from '../scrape/index.ts';
+import { retentionSchema, shownRetention } from '../store/index.ts';
 
 /** Everything that can be set, with its default. Each room owns its part. */
 export const configSchema = z.strictObject({
@@ -34,6 +35,8 @@ export const configSchema = z.strictObject({
       threads: z.int().min(1).max(256).default(2),
     })
     .prefault({}),
+  /** What is kept, by signal and level, for how long and how much. */
+  retention: retentionSchema.prefault({}),
   query: z
     .strictObject({
       /** Worker threads that answer queries. */
@@ -62,7 +65,8 @@ export type Config = Omit<z.infer<typeof configSchema>, 'govern'> & { readonly g
 export function withoutSecrets(config: Config): Readonly<Record<string, unknown>> {
   const { token } = config.server;
   const server = { ...config.server, token: token === undefined ? undefined : '<secret>' };
-  return { ...config, server, scrape: config.scrape.shown, govern: config.govern.shown };
+  const retention = shownRetention(config.retention);
+  return { ...config, server, retention, scrape: config.scrape.shown, govern: config.govern.shown };
 }
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;

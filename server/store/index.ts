@@ -10,6 +10,16 @@ export type { Registry } from './labels/index.ts';
 export { DEFAULT_METRIC_READER_LIMITS, type MetricReaderLimits } from './metric-reader.ts';
 export type * from './reader.ts';
 export {
+  type DiskGuard,
+  describeRetention,
+  type Retention,
+  type RetentionSettings,
+  type RetentionStatus,
+  retentionSchema,
+  shownRetention,
+} from './retention/index.ts';
+export { type Floors, SIGNALS, type Signal } from './signals.ts';
+export {
   createReaders,
   type LastSample,
   openStore,
@@ -18,5 +28,7 @@ export {
   type StoredHistogram,
   type StoreOptions,
 } from './store.ts';
+export type { TextMatch } from './text-search.ts';
+export type { Upkeep } from './upkeep.ts';
 export type { WriteBuffer } from './write-buffer.ts';
 export type { Writer, WriterLimits, WriterStats } from './writer.ts';

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import { type DuckDBConnection, DuckDBInstance, LIST, listValue, UINTEGER } from '@duckdb/node-api';
-import { BarographError, type Matcher, type MetricType, type NativeHistogram } from '../model/index.ts';
+import { BarographError, createMatcher, type Matcher, type MetricType, type NativeHistogram } from '../model/index.ts';
 import {
   compactAggregateState,
   readAggregateHistograms,
@@ -16,6 +16,7 @@ import { LabelIndex, type LabelMemory, type Registry } from './labels/index.ts';
 import { createLogReader } from './log-reader.ts';
 import { createMetricReader, DEFAULT_METRIC_READER_LIMITS, type MetricReaderLimits } from './metric-reader.ts';
 import type { Readers } from './reader.ts';
+import { KEEP_EVERYTHING, type RetentionSettings } from './retention/index.ts';
 import { bytes, int64s, text, uints } from './rows.ts';
 import {
   LastSamples,
@@ -27,8 +28,12 @@ import {
   type SampleStoreStats,
 } from './samples/index.ts';
 import { prepareSchema } from './schema.ts';
+import { FLEET_PREFIX, type Floors, NO_FLOORS } from './signals.ts';
 import { openLabels } from './stored-labels.ts';
+import { findTexts, type TextMatch } from './text-search.ts';
 import { createTraceReader } from './trace-reader.ts';
+import { databaseFile, directoryBytes, Upkeep, type UpkeepParts } from './upkeep.ts';
+import { visibleReaders } from './visible-readers.ts';
 import { DEFAULT_WRITER_LIMITS, Writer, type WriterLimits } from './writer.ts';
 
 /** Where the store is and how much it may use. */
@@ -41,6 +46,10 @@ export interface StoreOptions {
   readonly threads?: number;
   readonly writer?: Partial<WriterLimits>;
   readonly samples?: Partial<SampleStoreLimits>;
+  /** What is kept. Default: everything. */
+  readonly retention?: RetentionSettings;
+  /** The clock and the disk of retention; default the system's. */
+  readonly upkeep?: Pick<UpkeepParts, 'nowMs' | 'space'>;
 }
 
 /** What the last sample of a series was. */
@@ -95,6 +104,18 @@ export interface Store {
    * histograms and exemplars. Readers miss it at once; its space is given back in the background.
    */
   deleteSeries(matcherSets: readonly (readonly Matcher[])[], startMs: number, endMs: number): Promise<void>;
+  /**
+   * The texts of all tables that hold any of the needles (one character a byte), read beside commits, not between them.
+   * At most 100 a column.
+   */
+  findTexts(needles: readonly string[], signal?: AbortSignal): Promise<TextMatch[]>;
+  /**
+   * Deletes what one deployment (or environment) of this name sent: what its series have, the lines of its streams and
+   * the spans of the service of that name. The label sets themselves stay known.
+   */
+  deleteDeployment(deployment: string): Promise<void>;
+  /** Retention, the disk's free space, checkpoints. */
+  readonly upkeep: Upkeep;
   /** Whether what was deleted still takes space. */
   hasTombstones(): boolean;
   /** Bytes of the data directory. */
@@ -116,21 +137,44 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   await compactAggregateState(connection);
   const catalogVersion = new SharedArrayBuffer(4);
   const version = new Int32Array(catalogVersion);
-  const source = new LocalChunkSource(instance, () => samples.catalog);
+  const source = new LocalChunkSource(instance, () => ({ ...samples.catalog, floors: upkeep.retention.floors }));
   const labels = await openLabels(options.directory, found, connection, source);
   const last = new LastSamples();
+  const fleetSeries = () => labels.series.select(FLEET_SERIES);
   const samples = await SampleStore.open({
     directory: path.join(options.directory, 'samples'),
     limits: options.samples,
     tablesCommit: await lastTablesCommit(connection),
     onReplay: (buffer) => last.noteAll(buffer),
     onChange: () => Atomics.add(version, 0, 1),
+    fleetSeries,
   });
   const inputs = await InputJournal.open(options.directory, samples.lastCommit);
   samples.addHistogramSeries(await readHistogramSeries(source));
   const limits = { ...DEFAULT_WRITER_LIMITS, ...options.writer };
   const writer = new Writer(connection, { labels, samples, inputs, limits });
+  const upkeep = new Upkeep({
+    ...options.upkeep,
+    directory: options.directory,
+    connection: await instance.connect(),
+    settings: options.retention ?? KEEP_EVERYTHING,
+    samples,
+    writer,
+    fleetSeries,
+    seriesCount: () => labels.series.registry.size,
+    onFloors: () => Atomics.add(version, 0, 1),
+  });
+  writer.assertDisk = () => upkeep.disk.assertRoom();
+  await upkeep.start();
   const shared = { series: labels.series.memory, streams: labels.streams.memory, catalogVersion };
+  const deleteSeries: Store['deleteSeries'] = async (matcherSets, startMs, endMs) => {
+    const ids = labels.series.select(matcherSets);
+    if (ids.length === 0) return;
+    await writer.exclusively(async (tables) => {
+      await deleteRows(tables, ids, startMs, endMs);
+      await samples.deleteSamples(ids, startMs, endMs);
+    });
+  };
   return {
     series: labels.series.registry,
     streams: labels.streams.registry,
@@ -154,28 +198,36 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     aggregateHistograms: () => readAggregateHistograms(source),
     lastHistograms: (sinceMs) => readLastHistograms(source, sinceMs),
     storedMetadata: () => readMetadataTypes(source),
-    async deleteSeries(matcherSets, startMs, endMs) {
-      const ids = labels.series.select(matcherSets);
-      if (ids.length === 0) return;
-      await writer.exclusively(async (tables) => {
-        await deleteRows(tables, ids, startMs, endMs);
-        await samples.deleteSamples(ids, startMs, endMs);
-      });
+    deleteSeries,
+    findTexts: (needles, signal) => findTexts(source, needles, signal),
+    async deleteDeployment(deployment) {
+      // The fleet level keeps the environment, not the deployment.
+      const sets = ['deployment', 'environment'].map((label) => [createMatcher(label, '=', deployment)]);
+      await deleteSeries(sets, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
+      const streamIds = labels.streams.select(sets);
+      await writer.exclusively((tables) => deleteEvents(tables, streamIds, deployment));
     },
+    upkeep,
     hasTombstones: () => samples.catalog.tombstones.length > 0,
     diskBytes: () => directoryBytes(options.directory),
     async close() {
+      await upkeep.close();
       await writer.close();
       await samples.close();
       await Promise.all([labels.series.close(), labels.streams.close()]);
       source.close();
-      await connection.run('CHECKPOINT').catch(() => {
-        // The write-ahead log keeps everything until the next start.
-      });
+      // Without it, the write-ahead log keeps everything until the next start.
+      if (upkeep.hasRoom) await connection.run('CHECKPOINT').catch(() => {});
       connection.closeSync();
       instance.closeSync();
     },
   };
+}
+
+async function deleteEvents(connection: DuckDBConnection, streamIds: Uint32Array, service: string): Promise<void> {
+  const lines = 'DELETE FROM logs WHERE stream IN (SELECT unnest($1))';
+  if (streamIds.length > 0) await connection.run(lines, [listValue([...streamIds])], [LIST(UINTEGER)]);
+  await connection.run('DELETE FROM spans WHERE service = $1', [service]);
 }
 
 /** Deletes the series' rows in a time range, both ends inclusive, in milliseconds. */
@@ -193,13 +245,13 @@ async function deleteRows(
 }
 
 async function openDatabase(options: StoreOptions): Promise<DuckDBInstance> {
-  const file = path.resolve(options.directory, 'hot.duckdb');
+  const file = databaseFile(options.directory);
   try {
     return await DuckDBInstance.create(file, {
       threads: String(options.threads ?? 2),
       memory_limit: `${options.memoryMiB ?? 1024}MiB`,
-      // A checkpoint rewrites row groups, so it should come by the hundred thousand rows, not by the megabyte.
-      checkpoint_threshold: '128MiB',
+      // Never by itself: `Upkeep` checkpoints between commits, and only where there is room for it.
+      checkpoint_threshold: '1TiB',
     });
   } catch (cause) {
     const [, holder] = /Conflicting lock is held.*\(PID (\d+)\)/.exec((cause as Error).message) ?? [];
@@ -263,13 +315,25 @@ export function createReaders(
 ): Readers {
   const version = new Int32Array(shared.catalogVersion);
   const samples = new SampleReader(EMPTY_CATALOG);
-  const refreshSamples = catalogRefresher(source, samples, () => Atomics.load(version, 0));
-  return {
+  let floors: Floors = NO_FLOORS;
+  const useCatalog = (catalog: SampleCatalog) => {
+    samples.use(catalog);
+    floors = catalog.floors ?? NO_FLOORS;
+  };
+  const refreshSamples = catalogRefresher(source, useCatalog, () => Atomics.load(version, 0));
+  const readers: Readers = {
     metrics: createMetricReader(source, new LabelIndex(shared.series), samples, refreshSamples, limits),
     logs: createLogReader(source, new LabelIndex(shared.streams)),
     traces: createTraceReader(source),
   };
+  return visibleReaders(readers, async () => {
+    await refreshSamples();
+    return floors;
+  });
 }
+
+/** Matches the series of the fleet level. */
+const FLEET_SERIES = [[createMatcher('__name__', '=~', `${FLEET_PREFIX}.*`)]];
 
 const EMPTY_CATALOG: SampleCatalog = {
   version: -1,
@@ -280,13 +344,17 @@ const EMPTY_CATALOG: SampleCatalog = {
 };
 
 /** A function that brings a reader up to the current catalog; concurrent calls share one request. */
-function catalogRefresher(source: ChunkSource, reader: SampleReader, version: () => number): () => Promise<void> {
+function catalogRefresher(
+  source: ChunkSource,
+  use: (catalog: SampleCatalog) => void,
+  version: () => number,
+): () => Promise<void> {
   let running: Promise<void> | undefined;
   let known = -1;
   const fetchCatalog = async () => {
     try {
       const at = version();
-      reader.use(await source.catalog());
+      use(await source.catalog());
       known = at;
     } finally {
       running = undefined;
@@ -305,12 +373,4 @@ async function readMetadataTypes(source: ChunkSource): Promise<{ metric: string;
     }
   }
   return out;
-}
-
-function directoryBytes(directory: string): number {
-  let bytes = 0;
-  for (const entry of fs.readdirSync(directory, { withFileTypes: true, recursive: true })) {
-    if (entry.isFile()) bytes += fs.statSync(path.join(entry.parentPath, entry.name)).size;
-  }
-  return bytes;
 }

@@ -58,6 +58,8 @@ export class Writer {
   readonly stats: WriterStats = { commits: 0, failedCommits: 0, failedCompactions: 0, rows: 0, commitMs: 0 };
   /** Called once before each commit, while `buffer` is still open, so that others can add rows that belong to it. */
   beforeCommit: () => void = () => {};
+  /** Called before a write is taken; throws where the disk has no room for it. */
+  assertDisk: () => void = () => {};
   private readonly connection: DuckDBConnection;
   private readonly labels: StoredLabels;
   private readonly samples: SampleStore;
@@ -88,9 +90,10 @@ export class Writer {
 
   /**
    * Refuses further writes while too much waits.
-   * @throws BarographError `overloaded` (503).
+   * @throws BarographError `overloaded`, `disk_low` (503).
    */
   assertRoom(): void {
+    this.assertDisk();
     const rows = this.open.rows;
     if (!this.closed && rows < this.limits.maxPendingRows && this.open.textBytes < this.limits.maxPendingTextBytes)
       return;

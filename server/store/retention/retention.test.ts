@@ -145,7 +145,8 @@ describe('samples', () => {
     const after = store.sampleStats();
     expect(after.trimmed).toBeGreaterThan(2);
     expect(after.sealedBytes).toBeLessThan(before.sealedBytes);
-    expect(after.expiredSamples).toBeGreaterThan(3000);
+    expect(after.expired.per_model).toBeGreaterThan(3000);
+    expect(after.expired.fleet).toBe(0);
     // A day after the floor at the latest nothing of it is on the disk.
     const { oldestMs } = store.upkeep.retention.status.sizes.per_model;
     expect(oldestMs).toBeGreaterThanOrEqual(START + 6 * DAY);
@@ -268,7 +269,8 @@ describe('rows of tables', () => {
       exemplars: 33,
       logs: 26,
       traces: 33,
-      samples: 0,
+      fleet: 0,
+      per_model: 0,
     });
     await store.close();
     // They are gone, not only hidden.

@@ -25,8 +25,8 @@ export interface RetentionStatus {
   /** When the last run that went well ended, milliseconds since the epoch; `undefined` before it. */
   readonly lastRunMs: number | undefined;
   readonly lastDurationMs: number;
-  /** Samples, rows and spans that were removed, by signal; samples of both levels count together. */
-  readonly removed: Readonly<Record<Exclude<Signal, 'fleet' | 'per_model'> | 'samples', number>>;
+  /** Samples, histograms, exemplars, lines and spans that were removed. */
+  readonly removed: Readonly<Record<Signal, number>>;
 }
 
 /**
@@ -64,14 +64,15 @@ export class Retention {
 
   get status(): RetentionStatus {
     const { runs, failedRuns, lastRunMs, lastDurationMs, sizes } = this;
-    const removed = { ...this.parts.tables.deleted, samples: this.parts.samples.stats.expiredSamples };
+    const removed = { ...this.parts.samples.stats.expired, ...this.parts.tables.deleted };
     return { floors: this.current, sizes, runs, failedRuns, lastRunMs, lastDurationMs, removed };
   }
 
-  /** Runs now and then until `close`. */
-  start(): void {
-    const { intervalMs } = this.parts.settings;
-    this.timer = setInterval(() => void this.run().catch(() => {}), intervalMs).unref();
+  /** Runs at once, then now and then until `close`; tells `onError` what a run failed by. */
+  start(onError: (error: unknown) => void): void {
+    const run = () => void this.run().catch(onError);
+    this.timer = setInterval(run, this.parts.settings.intervalMs).unref();
+    run();
   }
 
   /** Runs once; where a run is under way, resolves with it. Rejects with what it failed by, which is counted. */

@@ -23,6 +23,7 @@ export interface RetentionSettings {
 /** The shortest age: less is a slip of the pen rather than a wish, and data would go before anyone saw it. */
 const MIN_AGE_MS = 3_600_000;
 const FOREVER = 'forever';
+const DAY_MS = 86_400_000;
 
 /** Runs a parser of the model as a step of the schema; its message says what is accepted. */
 function parsed(parse: (text: string) => number, least: number, leastText: string) {
@@ -98,7 +99,9 @@ export const KEEP_EVERYTHING: RetentionSettings = {
 };
 
 function ageText(ageMs: number): string {
-  return ageMs === Number.POSITIVE_INFINITY ? FOREVER : printDurationMs(ageMs);
+  if (ageMs === Number.POSITIVE_INFINITY) return FOREVER;
+  // Days, as people set them, rather than weeks.
+  return ageMs % DAY_MS === 0 ? `${ageMs / DAY_MS}d` : printDurationMs(ageMs);
 }
 
 function sizeText(bytes: number | undefined): string | undefined {

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { LEVELS, type Level } from '../signals.ts';
 import { BlockReader, type BlockSummary } from './block-file.ts';
 import type { SampleCatalog } from './catalog.ts';
 import { type Cut, KEEP_ALL, type LevelFloors } from './cut.ts';
@@ -39,8 +40,8 @@ export interface SampleStoreStats {
   /** Blocks that were removed whole, or written anew without a part, because of their age. */
   dropped: number;
   trimmed: number;
-  /** Samples and bytes that went with them. */
-  expiredSamples: number;
+  /** Samples that went with them, by level, and bytes. */
+  expired: Record<Level, number>;
   expiredBytes: number;
   /** Bytes at the end of journals that a crash had cut short; they were never acknowledged. */
   droppedBytes: number;
@@ -102,7 +103,7 @@ export class SampleStore {
     failed: 0,
     dropped: 0,
     trimmed: 0,
-    expiredSamples: 0,
+    expired: { fleet: 0, per_model: 0 },
     expiredBytes: 0,
     droppedBytes: 0,
   };
@@ -195,7 +196,7 @@ export class SampleStore {
     const expired = this.blocks.filter((block) => isExpired(block, floors));
     if (expired.length > 0) {
       this.blocks = this.blocks.filter((block) => !expired.includes(block));
-      for (const block of expired) this.noteExpired(block.samples, block.bytes);
+      for (const block of expired) this.noteExpired(block);
       this.stats.dropped += expired.length;
       this.changed();
       this.removeLater(expired);
@@ -208,9 +209,12 @@ export class SampleStore {
     await this.sealing;
   }
 
-  private noteExpired(samples: number, bytes: number): void {
-    this.stats.expiredSamples += samples;
-    this.stats.expiredBytes += bytes;
+  /** Counts what of a block went, where another is left of it. */
+  private noteExpired(block: BlockSummary, left?: BlockSummary): void {
+    for (const level of LEVELS) {
+      this.stats.expired[level] += block.levels[level].samples - (left?.levels[level].samples ?? 0);
+    }
+    this.stats.expiredBytes += block.bytes - (left?.bytes ?? 0);
   }
 
   private get cut(): Cut {
@@ -385,7 +389,7 @@ export class SampleStore {
     if (!old) return false;
     const block = await this.merge([old]);
     this.stats.trimmed++;
-    this.noteExpired(old.samples - block.samples, old.bytes - block.bytes);
+    this.noteExpired(old, block);
     this.replaceBlocks([old], block);
     return true;
   }
