@@ -1,8 +1,20 @@
-import { MessageChannel, Worker } from 'node:worker_threads';
-import { BarographError } from '../model/index.ts';
-import { DEFAULT_METRIC_READER_LIMITS, type MetricReaderLimits, type Store } from '../store/index.ts';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { BarographError, type Labels } from '../model/index.ts';
+import { DEFAULT_METRIC_READER_LIMITS, type MetricReaderLimits, type SharedStore, type Store } from '../store/index.ts';
 import type { QueryAnswer, QueryRequest, WireError } from './request.ts';
 import { StopFlags, type StopReason } from './stop-flags.ts';
+
+/** What a worker is given at its start. */
+export interface WorkerParts {
+  /** The other end of the port that the store serves. */
+  readonly reads: MessagePort;
+  readonly shared: SharedStore;
+  /** Memory of the thread's `StopFlags`. */
+  readonly stops: SharedArrayBuffer;
+  readonly limits: MetricReaderLimits;
+  /** The labels of the series that came last, where there is one. */
+  readonly newest: Labels | undefined;
+}
 
 /** Messages to a worker. A `stop` only wakes what waits: the reason is in the shared flag of the request. */
 export type ToWorker =
@@ -73,7 +85,7 @@ interface Entry {
   on: { readonly thread: Thread; readonly place: number } | undefined;
 }
 
-/** Starts the threads; resolves once each of them has opened the store. */
+/** Starts the threads; resolves once each of them has opened the store and answered a question of its own. */
 export async function startQueryPool(store: Store, options: PoolOptions = {}): Promise<QueryPool> {
   const pool = new Pool(store, options);
   await pool.open();
@@ -200,7 +212,13 @@ class Pool implements QueryPool {
     const { port1, port2 } = new MessageChannel();
     this.store.serve(port1);
     const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-      workerData: { reads: port2, shared: this.store.shared, stops: thread.stops.memory, limits: this.limits },
+      workerData: {
+        reads: port2,
+        shared: this.store.shared,
+        stops: thread.stops.memory,
+        limits: this.limits,
+        newest: this.store.series.labels(this.store.series.size - 1),
+      } satisfies WorkerParts,
       transferList: [port2],
     });
     thread.worker = worker;

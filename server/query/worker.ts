@@ -1,8 +1,10 @@
 // The entry of a query worker thread: holds its own readers on the store and answers one request at a time or several
 // that wait for the store together.
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { createReaders, type MetricReaderLimits, remoteChunkSource, type SharedStore } from '../store/index.ts';
-import type { FromWorker, ToWorker } from './pool.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import { printLabels } from '../model/index.ts';
+import { createReaders, remoteChunkSource } from '../store/index.ts';
+import type { FromWorker, ToWorker, WorkerParts } from './pool.ts';
 import { transferOf } from './prometheus/index.ts';
 import { answer, type QueryAnswer, type QueryRequest, toWireError } from './request.ts';
 import { boundedReader, Turns } from './sample-limits.ts';
@@ -10,12 +12,7 @@ import { type StopSignal, stopSignal } from './stop-flags.ts';
 
 if (!parentPort) throw new Error('BUG: query/worker.ts is the entry of a worker thread');
 const port = parentPort;
-const { reads, shared, stops, limits } = workerData as {
-  reads: MessagePort;
-  shared: SharedStore;
-  stops: SharedArrayBuffer;
-  limits: MetricReaderLimits;
-};
+const { reads, shared, stops, limits, newest } = workerData as WorkerParts;
 const readers = createReaders(remoteChunkSource(reads), shared, limits);
 const turns = new Turns();
 const running = new Map<number, StopSignal>();
@@ -63,17 +60,23 @@ port.on('message', (message: ToWorker) => {
     )
     .finally(() => running.delete(id));
 });
+
+/** Milliseconds after which a thread is ready although its own question isn't answered yet. */
+const WARM_UP_MS = 1000;
+
 /**
- * Asks a small question of its own, so that the label index is in memory and the engine's code compiled before somebody
- * waits for the first answer. Its answer is thrown away, and so is an error: the first real query would say the same.
+ * Asks a small question about one series, so that files are open and the engine's code is compiled before somebody waits
+ * for an answer. Its answer is thrown away, and so is an error: the first real query would say the same.
  */
-function warmUp(): void {
+async function warmUp(): Promise<void> {
   const endMs = Date.now();
-  const query = 'sum by (job) (rate({__name__="up", job=~".+"}[5m])) > 0';
+  const series = newest ? printLabels(newest) : 'up';
+  const query = `sum by (job) (rate(${series}[5m])) > 0 or topk(1, avg_over_time(${series}[5m]))`;
   const range = { startMs: endMs - 60_000, endMs, stepMs: 15_000 };
   const request = { kind: 'promql', query, ...range, lookbackMs: undefined, timeoutMs: undefined, limit: 0 } as const;
-  begin({ ...request, statsSinceMs: undefined }, new AbortController().signal).catch(() => {});
+  const answered = begin({ ...request, statsSinceMs: undefined }, new AbortController().signal).catch(() => {});
+  await Promise.race([answered, sleep(WARM_UP_MS, undefined, { ref: false })]);
 }
 
+await warmUp();
 post({ kind: 'ready' });
-warmUp();
