@@ -150,9 +150,16 @@ async function ask(url: string, { query, startMs, endMs, stepMs }: Asked): Promi
   return read(await (await fetch(`${url}/api/v1/${route}`, { method: 'POST', body: params })).json());
 }
 
+/** Small, so that aggregations are made in several parts. */
+const PART_SAMPLES = 60;
+
 async function evaluate(reader: MemoryMetricReader, { query, ...times }: Asked): Promise<Outcome> {
   try {
-    const result = await queryPromql(query, { ...times, delayedNameRemoval: DELAYED }, reader);
+    const result = await queryPromql(
+      query,
+      { ...times, delayedNameRemoval: DELAYED, partSamples: PART_SAMPLES },
+      reader,
+    );
     return read(JSON.parse(Buffer.from(encodePrometheus(result)).toString()));
   } catch (error) {
     return { error: error instanceof Error ? error.message : String(error) };

@@ -21,6 +21,7 @@ import {
   type SamplesQuery,
   type SearchQuery,
 } from './prometheus/index.ts';
+import type { Crew } from './promql/index.ts';
 
 /** Requests about metrics, in Prometheus's terms. Times are milliseconds. */
 export type MetricQuery =
@@ -42,10 +43,11 @@ export async function answerMetrics(
   request: MetricQuery,
   reader: MetricReader,
   signal: AbortSignal,
+  crew?: Crew,
 ): Promise<string | Uint8Array | PackedSeries> {
   switch (request.kind) {
     case 'promql':
-      return answerPromql(request, reader, signal);
+      return answerPromql(request, reader, signal, crew);
     case 'series':
     case 'labels':
     case 'label_values':

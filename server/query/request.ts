@@ -3,6 +3,7 @@ import type { Readers } from '../store/index.ts';
 import { answerLogs, type LogQuery } from './log-request.ts';
 import { answerMetrics, type MetricQuery } from './metric-request.ts';
 import type { PackedSeries } from './prometheus/index.ts';
+import type { Crew } from './promql/index.ts';
 import { answerTraces, type TraceQuery } from './trace-request.ts';
 
 /** What the API asks of a query worker: plain data that crosses to a thread. */
@@ -18,8 +19,16 @@ export type QueryAnswer<R extends QueryRequest = QueryRequest> = R extends { rea
     ? PackedSeries
     : string | Uint8Array;
 
-/** Answers a request. */
-export async function answer(request: QueryRequest, readers: Readers, signal: AbortSignal): Promise<QueryAnswer> {
+/**
+ * Answers a request.
+ * @param crew Threads that may help with it.
+ */
+export async function answer(
+  request: QueryRequest,
+  readers: Readers,
+  signal: AbortSignal,
+  crew?: Crew,
+): Promise<QueryAnswer> {
   switch (request.kind) {
     case 'logql':
     case 'log_labels':
@@ -34,7 +43,7 @@ export async function answer(request: QueryRequest, readers: Readers, signal: Ab
     case 'traceql':
       return answerTraces(request, readers.traces, signal);
     default:
-      return answerMetrics(request, readers.metrics, signal);
+      return answerMetrics(request, readers.metrics, signal, crew);
   }
 }
 
@@ -49,4 +58,9 @@ export interface WireError {
 export function toWireError(error: unknown): WireError {
   if (error instanceof BarographError) return { code: error.code, status: error.status, message: error.message };
   return { code: 'internal', status: 500, message: error instanceof Error ? error.message : String(error) };
+}
+
+/** An error that came from another thread. */
+export function fromWireError({ code, status, message }: WireError): BarographError {
+  return new BarographError({ code, status, where: message });
 }

@@ -11,9 +11,9 @@ import {
 import { type ChunkSource, throwIfAborted } from './chunks.ts';
 import { decodeHistogram } from './histogram-codec.ts';
 import type { LabelIndex } from './labels/index.ts';
-import type { MetricReader, SampleExtent, SampleRequest } from './reader.ts';
+import type { MetricReader, SampleExtent, SampleRequest, SeriesScan } from './reader.ts';
 import { bytes, doubles, idCondition, int64s, text, uints } from './rows.ts';
-import type { SampleReader, SeriesColumns } from './samples/index.ts';
+import { ColumnSpace, type SampleReader, type SeriesColumns } from './samples/index.ts';
 
 /** Bounds of one `select`. */
 export interface MetricReaderLimits {
@@ -50,28 +50,65 @@ export function createMetricReader(
     index.refresh();
   }
 
-  async function select(request: SampleRequest, signal?: AbortSignal): Promise<SeriesSamples[]> {
+  /** The samples of one part of a scan at a time. */
+  const partSpace = new ColumnSpace();
+
+  async function scan(request: SampleRequest, signal?: AbortSignal, known?: Uint32Array): Promise<SeriesScan> {
     await refresh();
-    const ids = index.select(request.matchers);
-    if (ids.length === 0) return [];
+    const ids = known ?? Uint32Array.from(index.select(request.matchers));
     if (ids.length > limits.maxSeries) {
       throw limitError('series', ids.length, limits.maxSeries, 'query.max_series');
     }
     const startMs = clampInt(Math.ceil(request.startMs));
     const endMs = clampInt(request.endMs);
-    const columns = samples.select(ids, startMs, endMs, limits.maxSamples, signal);
-    const histograms = await readHistograms(ids, startMs, endMs, signal);
+    const hasHistograms = samples.histogramSeries.length > 0 && ids.some(holdsHistograms);
+    let room = limits.maxSamples;
+    const count = (read: number): void => {
+      room -= read;
+      if (room < 0) throw limitError('samples', limits.maxSamples - room, limits.maxSamples, 'query.max_samples');
+    };
+    return {
+      ids,
+      hasHistograms,
+      read(from, to) {
+        partSpace.reuse();
+        const part = ids.subarray(from, to);
+        const columns = samples.select(part, startMs, endMs, room, signal, partSpace);
+        const found = withLabels(part, columns, undefined, signal);
+        count(found.reduce((sum, { timestamps }) => sum + timestamps.length, 0));
+        return found;
+      },
+      async readAll() {
+        if (ids.length === 0) return [];
+        const columns = samples.select(ids, startMs, endMs, room, signal);
+        return withLabels(ids, columns, await readHistograms([...ids], startMs, endMs, signal), signal);
+      },
+      countElsewhere: count,
+    };
+  }
+
+  function withLabels(
+    ids: Uint32Array,
+    columns: readonly (SeriesColumns | undefined)[],
+    histograms: ReadonlyMap<number, HistogramSamples> | undefined,
+    signal: AbortSignal | undefined,
+  ): SeriesSamples[] {
     const out: SeriesSamples[] = [];
     for (let slot = 0; slot < ids.length; slot++) {
       if ((slot & SERIES_PER_LOOK) === 0) throwIfAborted(signal);
-      const labels = index.labels(ids[slot]);
       const found = histograms?.get(slot);
       const floats = columns[slot];
+      if (!found && !floats) continue;
+      const labels = index.labels(ids[slot]);
       if (found) out.push(mergeHistograms(labels, floats, found));
       else if (floats)
         out.push({ labels, timestamps: floats.timestamps, values: floats.values, histograms: undefined });
     }
     return out;
+  }
+
+  async function select(request: SampleRequest, signal?: AbortSignal): Promise<SeriesSamples[]> {
+    return (await scan(request, signal)).readAll();
   }
 
   async function series(
@@ -234,7 +271,7 @@ export function createMetricReader(
     return found;
   }
 
-  return { select, reuse: () => samples.reuse(), series, labelNames, labelValues, exemplars, extent, metadata };
+  return { select, scan, reuse: () => samples.reuse(), series, labelNames, labelValues, exemplars, extent, metadata };
 }
 
 /** The texts that `textsOf` gives for some series at a time, sorted, without duplicates. */

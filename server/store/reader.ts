@@ -24,6 +24,23 @@ export interface SampleExtent {
   readonly endMs: number;
 }
 
+/** The series of a selector, whose samples can be read a few series at a time. */
+export interface SeriesScan {
+  /** Numbers of the series, ascending, the same in every thread. */
+  readonly ids: Uint32Array;
+  /** Whether some of them hold native histograms; then only `readAll` reads them. */
+  readonly hasHistograms: boolean;
+  /**
+   * Those of `ids[from, to)` that have samples in the range, in that order. They are overwritten by the next `read`.
+   * @throws BarographError `query_limit`, `cancelled`.
+   */
+  read(from: number, to: number): SeriesSamples[];
+  /** All of them, as `select` gives them. */
+  readAll(): Promise<SeriesSamples[]>;
+  /** Counts samples that another thread read of this scan against the query's limit. */
+  countElsewhere(samples: number): void;
+}
+
 /** Reads metrics. */
 export interface MetricReader {
   /**
@@ -31,6 +48,11 @@ export interface MetricReader {
    * samples at one time the one that was written last. This answer is exact, not a hint. Order is unspecified.
    */
   select(request: SampleRequest, signal?: AbortSignal): Promise<SeriesSamples[]>;
+  /**
+   * `select` for reading in parts, by several threads as well.
+   * @param ids what another thread's scan for this request found; without it the matchers say which series are wanted.
+   */
+  scan(request: SampleRequest, signal?: AbortSignal, ids?: Uint32Array): Promise<SeriesScan>;
   /**
    * Says that nobody needs the samples of earlier answers any more: their memory is used again. Without it every answer
    * has memory of its own.

@@ -32,6 +32,16 @@ function visibleMetrics(reader: MetricReader, current: CurrentFloors): MetricRea
       const found = await reader.select({ ...request, startMs }, signal);
       return keepVisible(found, floors);
     },
+    async scan(request, signal, ids) {
+      const floors = await current();
+      const startMs = Math.max(request.startMs, lowest(floors));
+      const scan = await reader.scan({ ...request, startMs }, signal, ids);
+      return {
+        ...scan,
+        read: (from, to) => keepVisible(scan.read(from, to), floors),
+        readAll: async () => keepVisible(await scan.readAll(), floors),
+      };
+    },
     reuse: () => reader.reuse(),
     series: async (sets, startMs, endMs, limit) => reader.series(sets, await startFrom(startMs), endMs, limit),
     labelNames: async (sets, startMs, endMs) => reader.labelNames(sets, await startFrom(startMs), endMs),

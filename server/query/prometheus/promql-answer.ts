@@ -1,6 +1,6 @@
 import { compareLabels, type Labels, type SeriesSamples } from '../../model/index.ts';
 import type { MetricReader } from '../../store/index.ts';
-import { encodePrometheus, type PromResult, type QueryOptions, queryPromql } from '../promql/index.ts';
+import { type Crew, encodePrometheus, type PromResult, type QueryOptions, queryPromql } from '../promql/index.ts';
 import { watchLoop } from '../stop-flags.ts';
 import { TRUNCATED } from './label-answers.ts';
 import { countQueryable, countSubquery, type SubquerySamples } from './query-samples.ts';
@@ -31,9 +31,10 @@ export async function answerPromql(
   request: PromqlQuery,
   reader: MetricReader,
   signal: AbortSignal,
+  crew?: Crew,
 ): Promise<Uint8Array> {
   if (request.statsSinceMs !== undefined) return answerWithStats(request, request.statsSinceMs, reader, signal);
-  const result = await queryPromql(request.query, optionsOf(request, signal), reader);
+  const result = await queryPromql(request.query, { ...optionsOf(request, signal), crew }, reader);
   return encodePrometheus(limited(result, request.limit, signal), signal);
 }
 

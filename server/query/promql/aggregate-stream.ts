@@ -25,7 +25,7 @@ export function isStreamed(op: AggregateOp): op is StreamedOp {
 }
 
 /** What is known of one group so far, by step. */
-interface Sums {
+export interface Sums {
   readonly labels: Labels;
   dropName: boolean;
   readonly values: Float64Array;
@@ -37,6 +37,14 @@ interface Sums {
 }
 
 const NOTHING = new Float64Array(0);
+
+/** The aggregations of which parts can be made apart and put together: their order changes no more than the last bit. */
+const MERGEABLE: ReadonlySet<StreamedOp> = new Set<StreamedOp>(['sum', 'avg', 'count', 'min', 'max', 'group']);
+
+/** Whether an aggregation can be made in parts. */
+export function isMergeable(op: AggregateOp): op is StreamedOp {
+  return isStreamed(op) && MERGEABLE.has(op);
+}
 
 /** Aggregates series of floats as they come, group by group, in the order in which they come. */
 export class StreamedAggregation {
@@ -89,6 +97,53 @@ export class StreamedAggregation {
       case 'stddev':
       case 'stdvar':
         addDistances(group, values, has, isWhole);
+    }
+  }
+
+  /** What was added so far, to be merged elsewhere. */
+  get groups(): readonly Sums[] {
+    return this.index.groups;
+  }
+
+  /** Adds what another aggregation of the same kind has of other series; its operation must be mergeable. */
+  merge(groups: readonly Sums[]): void {
+    for (const part of groups) {
+      const group = this.index.of(part.labels);
+      group.dropName ||= part.dropName;
+      this.mergeValues(group, part);
+      group.whole += part.whole;
+      for (let i = 0; i < this.steps; i++) group.counts[i] += part.counts[i];
+    }
+  }
+
+  private mergeValues(group: Sums, part: Sums): void {
+    const { values, second } = group;
+    const { op, steps } = this;
+    switch (op) {
+      case 'count':
+      case 'group':
+        return;
+      case 'sum':
+      case 'avg':
+        for (let i = 0; i < steps; i++) {
+          addPrecisely(values, second, i, part.values[i]);
+          second[i] += part.second[i];
+        }
+        return;
+      // NaN gives way to anything, and is what a step without values has.
+      case 'max':
+        for (let i = 0; i < steps; i++) {
+          if (part.values[i] > values[i] || Number.isNaN(values[i])) values[i] = part.values[i];
+        }
+        return;
+      case 'min':
+        for (let i = 0; i < steps; i++) {
+          if (part.values[i] < values[i] || Number.isNaN(values[i])) values[i] = part.values[i];
+        }
+        return;
+      case 'stddev':
+      case 'stdvar':
+        throw new Error(`BUG: ${op} can't be merged`);
     }
   }
 

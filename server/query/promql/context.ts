@@ -89,6 +89,11 @@ export class EvaluationContext {
     this.checkTime();
   }
 
+  /** Whether the request was cancelled. */
+  isStopped(): boolean {
+    return this.isCancelled();
+  }
+
   /** @throws BarographError `timeout`, `cancelled`. */
   checkTime(): void {
     if (this.isCancelled()) {

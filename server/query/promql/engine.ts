@@ -5,11 +5,12 @@ import { typeOf } from './check.ts';
 import { DEFAULT_EVALUATION_LIMITS, EvaluationContext, type EvaluationLimits } from './context.ts';
 import { executionError, parseError } from './errors.ts';
 import { Evaluator } from './evaluate.ts';
-import { foldedWarnings } from './folded.ts';
+import { type FoldedShare, foldedShare, foldedWarnings } from './folded.ts';
 import { parsePromql } from './parse.ts';
-import { type Fetch, type PlanNode, planQuery, printPlan, type QueryTimes, type Steps } from './plan.ts';
+import { aggregateInParts, type Crew, DEFAULT_PART_SAMPLES, partedNodes, partSeriesOf } from './parts.ts';
+import { type Fetch, type Plan, type PlanNode, planQuery, printPlan, type QueryTimes, type Steps } from './plan.ts';
 import type { RangeSeries } from './range.ts';
-import type { Value } from './values.ts';
+import type { Value, VectorSeries } from './values.ts';
 
 /** Prometheus's default lookback, milliseconds. */
 export const DEFAULT_LOOKBACK_MS = 300_000;
@@ -39,6 +40,10 @@ export interface QueryOptions {
   readonly folded?: readonly string[];
   /** Cancels the reading, and the evaluation where the signal can be aborted from another thread's memory. */
   readonly signal?: AbortSignal;
+  /** Threads that may take parts of the work. */
+  readonly crew?: Crew;
+  /** About how many samples make a part of an aggregation. Default 12,000. */
+  readonly partSamples?: number;
   /** Told what each subquery of the plan gives, which statistics count; `node` is the subquery's. */
   readonly onSubquery?: (node: PlanNode, found: readonly RangeSeries[]) => void;
   /** Asked every few series while evaluating, which is synchronous: whether to stop. */
@@ -82,10 +87,11 @@ export async function queryPromql(query: string, options: QueryOptions, reader: 
     isCancelled: () => signal?.aborted === true || options.isCancelled?.() === true,
   });
   context.checkTime();
-  const data = await Promise.all(plan.fetches.map((fetch) => reader.select(requestOf(fetch), signal)));
+  const { data, given, shares } = await fetchAll(plan, options, reader, context);
   context.checkTime();
-  const folded = foldedWarnings(plan.fetches, data, options.folded ?? []);
+  const folded = foldedWarnings(plan.fetches, shares, options.folded ?? []);
   const evaluator = new Evaluator(plan, data, context, options.onSubquery);
+  for (const [node, series] of given) evaluator.give(node, series);
   const value = type === 'matrix' ? { kind: 'matrix' as const, series: evaluator.matrix() } : evaluator.run();
   return {
     kind: instant ? 'instant' : 'range',
@@ -95,6 +101,51 @@ export async function queryPromql(query: string, options: QueryOptions, reader: 
     infos: [...context.infos].sort(),
     peakSamples: context.peakSamples,
   };
+}
+
+/** What a plan needs before it can be evaluated. */
+interface Fetched {
+  /** The answer to each fetch; empty where all that reads it was made in parts. */
+  readonly data: readonly (readonly SeriesSamples[])[];
+  readonly given: ReadonlyMap<PlanNode, VectorSeries[]>;
+  readonly shares: readonly FoldedShare[];
+}
+
+async function fetchAll(
+  plan: Plan,
+  options: QueryOptions,
+  reader: MetricReader,
+  context: EvaluationContext,
+): Promise<Fetched> {
+  const { signal, folded = [], partSamples = DEFAULT_PART_SAMPLES } = options;
+  const given = new Map<PlanNode, VectorSeries[]>();
+  const shares: FoldedShare[] = [];
+  const data: SeriesSamples[][] = new Array(plan.fetches.length);
+  // Statistics count what each selector holds, which parts never do as a whole.
+  const parted = !options.onSubquery && context.delayedNameRemoval ? partedNodes(plan) : [];
+  for (const [place, { node, fetch }] of parted.entries()) {
+    const scan = await reader.scan(requestOf(plan.fetches[fetch]), signal);
+    const partSeries = partSeriesOf(plan.fetches[fetch], partSamples);
+    if (scan.hasHistograms || scan.ids.length <= partSeries) {
+      data[fetch] = await scan.readAll();
+      continue;
+    }
+    const limits = { ...DEFAULT_EVALUATION_LIMITS, ...options.limits };
+    const { ids } = scan;
+    const { times } = plan;
+    const job = { query: plan.query, times, delayedNameRemoval: true, limits, folded, place, ids, partSeries };
+    const made = await aggregateInParts(job, plan, scan, options.crew, context);
+    if (!made.series) continue;
+    given.set(node, made.series);
+    shares.push(...made.shares);
+    data[fetch] = [];
+  }
+  const missing = plan.fetches.map(async (fetch, i) => {
+    data[i] ??= await reader.select(requestOf(fetch), signal);
+  });
+  await Promise.all(missing);
+  for (const series of data) if (series.length > 0) shares.push(foldedShare(series, folded));
+  return { data, given, shares };
 }
 
 /** The plan of a query as text. */

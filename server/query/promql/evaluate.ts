@@ -1,7 +1,7 @@
 import { bitsOf, type NativeHistogram, type SeriesSamples, scaleHistogram } from '../../model/index.ts';
 import { aggregate } from './aggregate.ts';
 import { checkParameter } from './aggregate-select.ts';
-import { isStreamed, StreamedAggregation } from './aggregate-stream.ts';
+import { isStreamed, StreamedAggregation, type StreamedOp, type Sums } from './aggregate-stream.ts';
 import { type Aggregate, type Call, type Unary, unparen } from './ast.ts';
 import { binary } from './binary.ts';
 import { ScratchColumn, type SeriesSink } from './columns.ts';
@@ -38,6 +38,8 @@ export class Evaluator {
   private readonly held = new Map<PlanNode, number>();
   private readonly onSubquery: ((node: PlanNode, found: readonly RangeSeries[]) => void) | undefined;
   private readonly detected = new Map<number, readonly SeriesSamples[]>();
+  /** Values that were made elsewhere. */
+  private readonly given = new Map<PlanNode, VectorSeries[]>();
 
   /**
    * @param data The answer to each of the plan's fetches.
@@ -54,6 +56,22 @@ export class Evaluator {
     this.data = data;
     this.context = context;
     for (const series of data) for (const one of series) context.charge(weightOf(one));
+  }
+
+  /** Says what an aggregation gives, which was made in parts before. */
+  give(node: PlanNode, series: VectorSeries[]): void {
+    this.given.set(node, series);
+  }
+
+  /** An aggregation of the fetched series, which are a part of all, unfinished; `undefined` where it can't be streamed. */
+  part(node: PlanNode, op: StreamedOp): readonly Sums[] | undefined {
+    const [input] = node.inputs;
+    if (!this.canStream(input)) return undefined;
+    const sums = new StreamedAggregation(node.expr as Aggregate, op, node.steps.count, this.context);
+    this.context.at(node.shifts, () =>
+      this.stream(input, (labels, dropName, column) => sums.add(labels, dropName, column)),
+    );
+    return sums.groups;
   }
 
   /** The result of the whole plan, names that were to be dropped gone. */
@@ -115,6 +133,8 @@ export class Evaluator {
 
   private aggregate(expr: Aggregate, node: PlanNode): Value {
     const { count } = node.steps;
+    const given = this.given.get(node);
+    if (given) return { kind: 'vector', series: given };
     if (EXPERIMENTAL_AGGREGATIONS.has(expr.op)) {
       this.context.info(`the aggregation ${expr.op} is experimental`, expr.position);
     }
@@ -277,7 +297,7 @@ export class Evaluator {
 }
 
 /** The range selector that a call looks at. */
-function matrixOf({ expr, inputs }: PlanNode): PlanNode | undefined {
+export function matrixOf({ expr, inputs }: PlanNode): PlanNode | undefined {
   if (expr.kind !== 'call') return undefined;
   return inputs.find((input) => input.kind === 'evaluate' && input.expr.kind === 'matrix');
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { labelsFromRecord, type SeriesSamples } from '../../model/index.ts';
-import { foldedWarnings } from './folded.ts';
+import { foldedShare, foldedWarnings } from './folded.ts';
 import type { Fetch } from './plan.ts';
 
 const FOLDED = ['cart_items\u0000region', 'inference_ttft_seconds\u0000model_version'];
@@ -22,17 +22,18 @@ it('says how much of what was read is of folded series', () => {
     // Somebody else's word.
     [series({ __name__: 'node_filesystem_files', mode: 'other' }, 100)],
   ];
-  expect(foldedWarnings([], data, FOLDED)).toEqual([
+  const shares = data.map((one) => foldedShare(one, FOLDED));
+  expect(foldedWarnings([], shares, FOLDED)).toEqual([
     'PromQL warning: 15 % of the samples are of series whose values were folded into "other": region of cart_items',
   ]);
-  expect(foldedWarnings([], data, [])).toEqual([]);
+  expect(foldedWarnings([], shares, [])).toEqual([]);
 });
 
 it('says which conditions folded series can not meet', () => {
   const fetches = [fetchOf({ __name__: 'inference_ttft_seconds_bucket', model_version: 'm' })];
-  expect(foldedWarnings(fetches, [[]], FOLDED)).toEqual([
+  expect(foldedWarnings(fetches, [], FOLDED)).toEqual([
     'PromQL warning: series whose values were folded into "other" can\'t meet the conditions on model_version of inference_ttft_seconds',
   ]);
-  expect(foldedWarnings([fetchOf({ __name__: 'cart_items', region: 'other' })], [[]], FOLDED)).toEqual([]);
-  expect(foldedWarnings([fetchOf({ __name__: 'cart_items', shop: 'x' })], [[]], FOLDED)).toEqual([]);
+  expect(foldedWarnings([fetchOf({ __name__: 'cart_items', region: 'other' })], [], FOLDED)).toEqual([]);
+  expect(foldedWarnings([fetchOf({ __name__: 'cart_items', shop: 'x' })], [], FOLDED)).toEqual([]);
 });

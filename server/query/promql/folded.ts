@@ -7,33 +7,51 @@ const OTHER = 'other';
 const NAMED = 3;
 const PART = /_(?:bucket|sum|count)$/;
 
+/** How many samples were read, and how many of them are of series with a folded value; can be added up. */
+export interface FoldedShare {
+  readonly samples: number;
+  readonly touched: number;
+  /** The pairs of a metric and a label that are folded in them. */
+  readonly pairs: readonly string[];
+}
+
+/**
+ * How much of what was read was folded.
+ * @param folded pairs of a metric (a histogram's parts by its name) and a label, as `metric\0label`
+ */
+export function foldedShare(series: readonly SeriesSamples[], folded: readonly string[]): FoldedShare {
+  const pairs = new Set(folded);
+  const found = new Set<string>();
+  let [samples, touched] = [0, 0];
+  for (const { labels, timestamps } of series) {
+    samples += timestamps.length;
+    const pair = pairs.size === 0 ? undefined : foldedPair(labels, pairs);
+    if (pair === undefined) continue;
+    found.add(pair);
+    touched += timestamps.length;
+  }
+  return { samples, touched, pairs: [...found] };
+}
+
 /**
  * Warnings about what governance folded into `other`: how much of what a query read is such, and which of its conditions
  * may miss series that would have met them.
+ * @param shares of everything that the query read
  * @param folded pairs of a metric (a histogram's parts by its name) and a label, as `metric\0label`
  */
 export function foldedWarnings(
   fetches: readonly Fetch[],
-  data: readonly (readonly SeriesSamples[])[],
+  shares: readonly FoldedShare[],
   folded: readonly string[],
 ): string[] {
   if (folded.length === 0) return [];
-  const pairs = new Set(folded);
-  return [...readWarnings(data, pairs), ...conditionWarnings(fetches, pairs)];
+  return [...readWarnings(shares), ...conditionWarnings(fetches, new Set(folded))];
 }
 
-function readWarnings(data: readonly (readonly SeriesSamples[])[], pairs: ReadonlySet<string>): string[] {
-  const found = new Set<string>();
-  let [total, touched] = [0, 0];
-  for (const selected of data) {
-    for (const { labels, timestamps } of selected) {
-      total += timestamps.length;
-      const pair = foldedPair(labels, pairs);
-      if (pair === undefined) continue;
-      found.add(pair);
-      touched += timestamps.length;
-    }
-  }
+function readWarnings(shares: readonly FoldedShare[]): string[] {
+  const found = new Set(shares.flatMap(({ pairs }) => pairs));
+  const total = shares.reduce((sum, { samples }) => sum + samples, 0);
+  const touched = shares.reduce((sum, share) => sum + share.touched, 0);
   if (touched === 0) return [];
   const share = (touched / total) * 100;
   const percent = share >= 0.1 ? share.toFixed(share < 10 ? 1 : 0) : '<0.1';

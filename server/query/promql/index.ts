@@ -19,6 +19,7 @@ export {
 } from './engine.ts';
 export { formatValue } from './format.ts';
 export { parsePromql } from './parse.ts';
+export { type Crew, type PartJob, type PartResult, PartWork, type SharedWork } from './parts.ts';
 export { type PlanNode, planQuery, windowEnd } from './plan.ts';
 export { printExpr, printMatchers } from './print.ts';
 export type { RangeSeries } from './range.ts';

@@ -6,7 +6,7 @@ import {
   matchesAll,
   type SeriesSamples,
 } from '../../model/index.ts';
-import type { MetricReader, SampleExtent, SampleRequest } from '../../store/index.ts';
+import type { MetricReader, SampleExtent, SampleRequest, SeriesScan } from '../../store/index.ts';
 
 /** A metric reader over arrays, for scripts and tests that need no store. */
 export class MemoryMetricReader implements MetricReader {
@@ -21,22 +21,23 @@ export class MemoryMetricReader implements MetricReader {
     return [...this.byLabels.values()];
   }
 
-  async select({ matchers, startMs, endMs }: SampleRequest): Promise<SeriesSamples[]> {
-    const out: SeriesSamples[] = [];
-    for (const series of this.stored) {
-      if (!matchesAll(matchers, series.labels)) continue;
-      const { timestamps } = series;
-      const from = firstAtOrAfter(timestamps, startMs);
-      const to = firstAtOrAfter(timestamps, endMs + 1);
-      if (to <= from) continue;
-      out.push({
-        labels: series.labels,
-        timestamps: timestamps.subarray(from, to),
-        values: series.values.subarray(from, to),
-        histograms: series.histograms?.slice(from, to),
-      });
-    }
-    return out;
+  async select(request: SampleRequest): Promise<SeriesSamples[]> {
+    return (await this.scan(request)).readAll();
+  }
+
+  /** As the store's: series are numbered in the order in which they were added. */
+  async scan(request: SampleRequest, _signal?: AbortSignal, known?: Uint32Array): Promise<SeriesScan> {
+    const { stored } = this;
+    const matching = [...stored.keys()].filter((id) => matchesAll(request.matchers, stored[id].labels));
+    const ids = known ?? Uint32Array.from(matching);
+    const found = [...ids].map((id) => cutOut(stored[id], request));
+    return {
+      ids,
+      hasHistograms: found.some((series) => series?.histograms),
+      read: (from, to) => found.slice(from, to).filter((series) => series !== undefined),
+      readAll: async () => found.filter((series) => series !== undefined),
+      countElsewhere() {},
+    };
   }
 
   reuse(): void {}
@@ -81,4 +82,18 @@ function firstAtOrAfter(timestamps: Float64Array, ms: number): number {
     else high = middle;
   }
   return low;
+}
+
+/** The samples of one series in a range; `undefined` where it has none. */
+function cutOut(series: SeriesSamples, { startMs, endMs }: SampleRequest): SeriesSamples | undefined {
+  const { labels, timestamps, values, histograms } = series;
+  const from = firstAtOrAfter(timestamps, startMs);
+  const to = firstAtOrAfter(timestamps, endMs + 1);
+  if (to <= from) return undefined;
+  return {
+    labels,
+    timestamps: timestamps.subarray(from, to),
+    values: values.subarray(from, to),
+    histograms: histograms?.slice(from, to),
+  };
 }

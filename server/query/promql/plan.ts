@@ -71,6 +71,8 @@ export interface PlanNode {
 
 /** What a query will do: plain data. */
 export interface Plan {
+  /** The text that it was made of. */
+  readonly query: string;
   readonly times: QueryTimes;
   readonly steps: Steps;
   readonly root: PlanNode;
@@ -94,7 +96,7 @@ export function planQuery(query: string, expr: Expr, times: QueryTimes): Plan {
         };
   const planner = new Planner(query, times);
   const root = planner.node(expr, steps);
-  return { times, steps, root, fetches: planner.fetches };
+  return { query, times, steps, root, fetches: planner.fetches };
 }
 
 class Planner {

@@ -2,6 +2,7 @@
 // In: buffers of samples, one commit at a time. Out: columns of samples, in any thread.
 // Never: knows labels, reads or writes a table, or shows a sample that isn't durable.
 export type { SampleCatalog } from './catalog.ts';
+export { ColumnSpace } from './column-space.ts';
 export type { LevelFloors } from './cut.ts';
 export { syncDirectory } from './files.ts';
 export { LastSamples } from './last-samples.ts';

@@ -99,14 +99,16 @@ export class SampleReader {
   /**
    * The samples of `[startMs, endMs]`, both inclusive, of each series, by place in `ids`; `undefined` where it has none.
    * @param ids numbers of series, ascending.
+   * @param space what the samples are kept in, by default until `reuse`.
    * @throws BarographError `query_limit` where more than `maxSamples` would be read; `cancelled`, `block_damaged`.
    */
   select(
-    ids: readonly number[],
+    ids: ArrayLike<number>,
     startMs: number,
     endMs: number,
     maxSamples: number,
     signal: AbortSignal | undefined,
+    space: ColumnSpace = this.space,
   ): (SeriesColumns | undefined)[] {
     const ends = new Float64Array(ids.length + 1);
     const segments = this.openSegments(startMs, endMs);
@@ -123,7 +125,7 @@ export class SampleReader {
     for (let slot = 0; slot < ids.length; slot++) ends[slot + 1] += ends[slot];
     const total = ends[ids.length];
     if (total > maxSamples) throw tooManySamples(total, maxSamples);
-    const columns = this.space.take(total);
+    const columns = space.take(total);
     const next = ends.slice();
     const order = new PieceOrder(ids.length);
     for (const one of wanted) readChunks(one, ids, columns, next, order, signal);
@@ -139,7 +141,7 @@ export class SampleReader {
         next[slot] += left;
       }
     }
-    return ids.map((_, slot) => {
+    return Array.from({ length: ids.length }, (_, slot) => {
       if ((slot & SERIES_PER_LOOK) === 0) throwIfAborted(signal);
       const count = next[slot] - ends[slot];
       const ordered = order.isDoubtful(slot) ? orderSamples(columns, ends[slot], count) : count;
@@ -242,7 +244,7 @@ export class SampleReader {
 /** Finds the chunks that overlap the range, and adds their samples to `ends`, one place after that of their series. */
 function chunksOf(
   { reader, deletions }: Source<BlockReader>,
-  ids: readonly number[],
+  ids: ArrayLike<number>,
   startMs: number,
   endMs: number,
   ends: Float64Array,
@@ -268,7 +270,7 @@ function chunksOf(
 /** Decodes chunks to where their series' next samples go. */
 function readChunks(
   { reader, deletions, chunks, slots }: WantedChunks,
-  ids: readonly number[],
+  ids: ArrayLike<number>,
   columns: SampleColumns,
   next: Float64Array,
   order: PieceOrder,
