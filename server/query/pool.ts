@@ -1,7 +1,7 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { BarographError, type Labels } from '../model/index.ts';
 import { DEFAULT_METRIC_READER_LIMITS, type MetricReaderLimits, type SharedStore, type Store } from '../store/index.ts';
-import type { QueryAnswer, QueryRequest, WireError } from './request.ts';
+import { fromWireError, type QueryAnswer, type QueryRequest, type WireError } from './request.ts';
 import { StopFlags, type StopReason } from './stop-flags.ts';
 
 /** What a worker is given at its start. */
@@ -19,7 +19,9 @@ export interface WorkerParts {
 /** Messages to a worker. A `stop` only wakes what waits: the reason is in the shared flag of the request. */
 export type ToWorker =
   | { readonly kind: 'query'; readonly id: number; readonly place: number; readonly request: QueryRequest }
-  | { readonly kind: 'stop'; readonly id: number };
+  | { readonly kind: 'stop'; readonly id: number }
+  /** The way to another query thread. */
+  | { readonly kind: 'crew'; readonly port: MessagePort };
 
 /** Messages from a worker. */
 export type FromWorker =
@@ -227,6 +229,7 @@ class Pool implements QueryPool {
       worker.on('message', (message: FromWorker) => {
         if (message.kind === 'ready') {
           thread.isReady = true;
+          this.introduce(thread);
           resolve();
         } else if (message.kind === 'answer') {
           this.finish(this.entries.get(message.id), 'answered')?.resolve(message.body);
@@ -249,6 +252,16 @@ class Pool implements QueryPool {
     });
   }
 
+  /** Connects a thread with the others, so that they can help each other. */
+  private introduce(thread: Thread): void {
+    for (const other of this.threads) {
+      if (other === thread || !other.isReady) continue;
+      const { port1, port2 } = new MessageChannel();
+      thread.worker?.postMessage({ kind: 'crew', port: port1 } satisfies ToWorker, [port1]);
+      other.worker?.postMessage({ kind: 'crew', port: port2 } satisfies ToWorker, [port2]);
+    }
+  }
+
   /** A thread that died (out of memory in one query) is replaced, so that the next query finds one. */
   private restart(thread: Thread, delayMs: number): void {
     if (this.isClosing) return;
@@ -257,10 +270,6 @@ class Pool implements QueryPool {
       if (!this.isClosing) this.start(thread).catch(() => {});
     }, delayMs).unref();
   }
-}
-
-function fromWireError(error: WireError): BarographError {
-  return new BarographError({ code: error.code, status: error.status, where: error.message });
 }
 
 function tooMany(pending: number, limit: number): BarographError {

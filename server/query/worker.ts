@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { printLabels } from '../model/index.ts';
 import { createReaders, remoteChunkSource } from '../store/index.ts';
+import { CrewMember } from './crew.ts';
 import type { FromWorker, ToWorker, WorkerParts } from './pool.ts';
 import { transferOf } from './prometheus/index.ts';
 import { answer, type QueryAnswer, type QueryRequest, toWireError } from './request.ts';
@@ -15,6 +16,7 @@ const port = parentPort;
 const { reads, shared, stops, limits, newest } = workerData as WorkerParts;
 const readers = createReaders(remoteChunkSource(reads), shared, limits);
 const turns = new Turns();
+const crew = new CrewMember(readers.metrics, turns);
 const running = new Map<number, StopSignal>();
 
 /** Posts a message; the memory of an answer's bytes moves to the other thread instead of being copied. */
@@ -38,7 +40,7 @@ function begin(request: QueryRequest, signal: AbortSignal): Promise<QueryAnswer>
         // The answer before has been encoded, and nothing of its samples is left in it.
         readers.metrics.reuse();
         const metrics = boundedReader(readers.metrics, limits.maxSamples);
-        return answer(request, { ...readers, metrics }, signal);
+        return answer(request, { ...readers, metrics }, signal, crew);
       });
     default:
       return answer(request, readers, signal);
@@ -48,6 +50,10 @@ function begin(request: QueryRequest, signal: AbortSignal): Promise<QueryAnswer>
 port.on('message', (message: ToWorker) => {
   if (message.kind === 'stop') {
     running.get(message.id)?.wake();
+    return;
+  }
+  if (message.kind === 'crew') {
+    crew.join(message.port);
     return;
   }
   const { id, place, request } = message;
