@@ -91,6 +91,26 @@ describe('Collector', () => {
     await expect.poll(text, { timeout: 5000 }).not.toContain('gpu_workload_info');
   });
 
+  it('reports as missing what a source says it lacks at once, and what merely pauses only after a while', async () => {
+    let nowMs = 0;
+    let measures = REPORT.devices[0].measures;
+    const devices = () => [{ ...REPORT.devices[0], measures }];
+    const { collector, text } = create(
+      [scheduled('nvml', () => Promise.resolve({ ...REPORT, devices: devices() }), { intervalMs: 60_000 })],
+      { now: () => nowMs },
+    );
+    const isMissing = (metric: string) => text().includes(`metric_missing{metric="${metric}"`);
+    await collector.pollOnce();
+    expect([isMissing('gpu_sm_occupancy_ratio'), isMissing('gpu_power_watts')]).toEqual([true, false]);
+    expect(isMissing('gpu_pcie_bytes_total')).toBe(false);
+    measures = [];
+    nowMs = 20_000;
+    await collector.pollOnce();
+    expect(isMissing('gpu_power_watts')).toBe(false);
+    nowMs = 40_000;
+    expect([isMissing('gpu_power_watts'), isMissing('gpu_pcie_bytes_total')]).toEqual([true, true]);
+  });
+
   it('does not wait for a source that hangs, and answers without it', { timeout: 20_000 }, async () => {
     const hanging = scheduled('nvidia-smi', () => new Promise(() => undefined));
     const { collector, text } = create([scheduled('dcgm', () => Promise.resolve(REPORT)), hanging]);

@@ -54,6 +54,8 @@ interface Running {
 }
 
 const OPTIONAL_RETRY_MS = 60_000;
+/** How long a metric may pause, as NVML's averages do when its process starts anew, until it is reported as missing. */
+const MISSING_AFTER_MS = 30_000;
 const PODS_EVERY_MS = 10_000;
 const WORKLOADS_TIMEOUT_MS = 5_000;
 const MOST_WORKLOADS = 2048;
@@ -72,12 +74,17 @@ export class Collector {
   private podDevices: readonly PodDevices[] = [];
   private hasToldPodResources = false;
   private isJoining = false;
+  private readonly startedMs: number;
+  private readonly givenAtMs = new Map<string, number>();
+  private readonly toldMissing = new Set<string>();
+  private tellTimer: NodeJS.Timeout | undefined;
   private isClosed = false;
   private otlp: { sent: number; failed: number } | undefined;
 
   constructor(options: CollectorOptions) {
     this.options = options;
     this.now = options.now ?? (() => performance.now());
+    this.startedMs = this.now();
     this.fleet = new GpuFleet({ ...FLEET_DEFAULTS, ...options.fleet });
     this.running = options.sources.map((scheduled) => ({
       scheduled,
@@ -103,7 +110,11 @@ export class Collector {
   /** Asks everything once, says what is missing, and goes on by intervals until it is closed. */
   async start(): Promise<void> {
     await this.pollOnce();
+    this.tellSources();
     this.tellMissing();
+    // Averages of the hardware need two polls, so what else is missing is known later.
+    this.tellTimer = setTimeout(() => this.tellMissing(), MISSING_AFTER_MS + 1000);
+    this.tellTimer.unref();
     for (const running of this.running) this.schedule(running);
     this.scheduleWorkloads();
   }
@@ -111,12 +122,11 @@ export class Collector {
   /** Everything that is known now, of sources that answered lately. */
   families(): Family[] {
     const nowMs = this.now();
-    const { given } = this.fleet.coverage(nowMs);
     return toFamilies({
       devices: this.fleet.view(nowMs),
       workloads: this.workloads,
       silent: this.fleet.silent(),
-      missing: this.wanted().filter((metric) => !given.has(metric)),
+      missing: this.missingNow(nowMs),
       sources: this.statuses(),
       drivers: this.fleet.driverVersions(nowMs),
       dropped: this.fleet.droppedCount(),
@@ -167,6 +177,7 @@ export class Collector {
   close(): void {
     this.isClosed = true;
     clearTimeout(this.workloadTimer);
+    clearTimeout(this.tellTimer);
     for (const { timer, scheduled } of this.running) {
       clearTimeout(timer);
       scheduled.source.close();
@@ -179,6 +190,17 @@ export class Collector {
     const isAmdOnly =
       answering.length > 0 && answering.every(({ scheduled }) => scheduled.source.name.startsWith('amd'));
     return isAmdOnly ? GPU_CONTRACT_METRICS.filter((metric) => !NVIDIA_ONLY.has(metric)) : GPU_CONTRACT_METRICS;
+  }
+
+  /** What the contract wants and no source gives: for certain where a source says so, otherwise after a while. */
+  private missingNow(nowMs: number): string[] {
+    const { given, missing } = this.fleet.coverage(nowMs);
+    for (const metric of given) this.givenAtMs.set(metric, nowMs);
+    return this.wanted().filter((metric) => {
+      if (given.has(metric)) return false;
+      const pausedMs = nowMs - (this.givenAtMs.get(metric) ?? this.startedMs);
+      return missing.has(metric) || pausedMs > MISSING_AFTER_MS;
+    });
   }
 
   private stateOf(running: Running): string {
@@ -245,18 +267,25 @@ export class Collector {
       }));
   }
 
-  private tellMissing(): void {
+  private tellSources(): void {
     const { log } = this.options;
-    const { sources, missing } = this.report();
-    if (!sources.some(({ state }) => state === 'up')) {
-      log('no source of GPU metrics answers; they are asked again and again');
-      for (const { source, error } of sources) log(`  ${source}: ${error ?? 'not asked'}`);
-      return;
-    }
+    const { sources } = this.report();
+    if (sources.some(({ state }) => state === 'up')) return;
+    log('no source of GPU metrics answers; they are asked again and again');
+    for (const { source, error } of sources) log(`  ${source}: ${error ?? 'not asked'}`);
+  }
+
+  /** Says once of each metric that it is missing; nothing while no source answers, which was said then. */
+  private tellMissing(): void {
+    if (!this.isReady()) return;
+    const now = new Set<string>(this.missingNow(this.now()));
     const byAdvice = new Map<string, string[]>();
-    for (const { metric, why, fix } of missing)
+    for (const { metric, why, fix } of this.report().missing) {
+      if (!now.has(metric) || this.toldMissing.has(metric)) continue;
+      this.toldMissing.add(metric);
       byAdvice.set(`${why}; ${fix}`, [...(byAdvice.get(`${why}; ${fix}`) ?? []), metric]);
-    for (const [advice, metrics] of byAdvice) log(`missing: ${metrics.join(', ')}: ${advice}`);
+    }
+    for (const [advice, metrics] of byAdvice) this.options.log(`missing: ${metrics.join(', ')}: ${advice}`);
   }
 
   private scheduleWorkloads(): void {

@@ -97,6 +97,21 @@ describe('joinWorkloads', () => {
     expect(join({ devices })).toMatchObject([{ deployment: 'unknown' }]);
   });
 
+  it('keeps servers apart that nothing but their model tells apart, and what runs beside them', () => {
+    const processes = [1, 2, 3].map((pid) => ({ pid, memoryBytes: 10 ** pid }));
+    const identities = new Map([
+      [1, { isInPod: false, model: 'm/a' }],
+      [2, { isInPod: false, model: 'm/b' }],
+      [3, { isInPod: false }],
+    ]);
+    const found = join({ devices: [device({ processes })], identities, deployment: 'chat' });
+    expect(found.map(({ deployment, model, memoryBytes }) => [deployment, model, memoryBytes])).toEqual([
+      ['chat', 'm/a', 10],
+      ['chat', 'm/b', 100],
+      ['chat', undefined, 1000],
+    ]);
+  });
+
   it('has nothing of a GPU that is down', () => {
     expect(join({ devices: [device({ down: 'lost', processes: [{ pid: 1 }] })] })).toEqual([]);
   });

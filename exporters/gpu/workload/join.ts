@@ -84,7 +84,9 @@ function addProcess(
   const named = candidates.filter(({ pod }) => identity?.pod !== undefined && pod?.pod === identity.pod);
   let draft = named[0] ?? (identity?.isInPod !== false && candidates.length === 1 ? candidates[0] : undefined);
   if (!draft) {
-    const key = `process|${process.instance}|${identity?.pod}|${identity?.unit}`;
+    // Outside of pods nothing but the model tells servers apart: memory of one must not go under the other's name.
+    const model = identity?.pod === undefined ? identity?.model : undefined;
+    const key = `process|${process.instance}|${identity?.pod}|${identity?.unit}|${model}`;
     draft = drafts.get(key) ?? {
       device,
       instance: process.instance,
