@@ -50,14 +50,18 @@ export async function serve(config: Config, readPolicy?: () => ReadPolicy): Prom
   const governor = createGovernor(policy.changes, { nowMs: () => performance.now() });
   const census = new CensusFile(config.data, governor.census, log);
   const reloader = new PolicyReloader({ governor, log, read: readPolicy ?? (() => policy), first: policy });
-  const metrics = await MetricIngest.open(store, governor, startedMs);
-  const queries = await startQueryPool(store, {
+  const pool = {
     threads: config.query.threads,
     maxPending: config.query.max_pending,
     timeoutMs: config.query.timeout_ms,
     limits: { maxSamples: config.query.max_samples, maxSeries: config.query.max_series },
     folded: () => [...governor.census.folded],
-  });
+  };
+  // The query threads load their code while this one takes up what it knew of series.
+  const [queries, metrics] = await Promise.all([
+    startQueryPool(store, pool),
+    MetricIngest.open(store, governor, startedMs),
+  ]);
   const own = ownMetrics({ store, governor, metrics, queries });
   const scraper = new Scraper({ config: config.scrape, ingest: new ScrapeIngest(metrics), log, version: VERSION });
   declareScrapeMetrics(own.registry, scraper);

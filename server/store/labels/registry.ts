@@ -37,7 +37,7 @@ export class Registry {
   /** The label set with a number, `undefined` where none is committed. */
   labels(id: number): Labels | undefined {
     this.index.refresh();
-    return id < this.index.size ? this.index.labels(id) : undefined;
+    return id >= 0 && id < this.index.size ? this.index.labels(id) : undefined;
   }
 
   /** The committed label sets by number, one at a time; what they need of memory doesn't stay. */
