@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Engine, MetricName } from '../generated/conventions.ts';
 import { ENGINE_TABLES } from './engine-table.ts';
-import { MAX_SERIES, TargetSeries } from './target-series.ts';
+import { MAX_SERIES } from './slots.ts';
+import { TargetSeries } from './target-series.ts';
 
 const START_MS = 1_764_000_000_000;
 

@@ -1,4 +1,3 @@
-import { ExporterError } from '../error.ts';
 import {
   badLine,
   boundOf,
@@ -12,10 +11,8 @@ import { type GaugeAggregation, METRICS, type MetricName } from '../generated/co
 import { ContractSeries, type HistogramSeries, type ScalarSeries } from './contract-series.ts';
 import { type EngineTable, familyOf, type Mapping, type SampleRule } from './engine-table.ts';
 import { IncreaseRatio } from './increase-ratio.ts';
+import { type SlotMode, Slots } from './slots.ts';
 import { identityOf, type SourceIdentity } from './source-labels.ts';
-
-/** Most series of the contract that one target may give. */
-export const MAX_SERIES = 50_000;
 
 /** What a scrape found, by names of families. */
 export interface FamilyReport {
@@ -28,8 +25,6 @@ export interface FamilyReport {
   /** How many families belong to something else than the engine. */
   readonly foreign: number;
 }
-
-type SlotMode = 'sum' | 'max' | 'avg' | 'last';
 
 interface Ratio {
   readonly slot: number;
@@ -53,7 +48,6 @@ export class TargetSeries implements LineTaker {
   /** The number of the scrape; what has another number wasn't in it. */
   #scrape = 0;
   #timeMs = 0;
-  #previousMs = 0;
   #seen = 0;
   #seenHash = 0;
   #lastSeen = -1;
@@ -86,18 +80,8 @@ export class TargetSeries implements LineTaker {
   #cellJudge: string[] = [];
   #cellOn: boolean[] = [];
 
-  // Slots: the numbers of the contract's series, and some that only go into ratios.
-  #slotIds = new Map<string, number>();
-  #slotMode: SlotMode[] = [];
-  #slotValue: number[] = [];
-  #slotScrape: number[] = [];
-  #slotParts: number[] = [];
-  #slotStartMs: number[] = [];
-  #slotLast: number[] = [];
-  /** Slots of which something is subtracted: what was last said, and what was then added. */
-  #held = new Map<number, { value: number; added: number }>();
-  #added = new Map<number, number>();
-
+  /** The numbers of the contract's series, and some that only go into ratios. */
+  #slots = new Slots();
   #series = new ContractSeries();
   #ratios = new Map<string, Ratio>();
   #lastLabels: NamedLabels | undefined;
@@ -119,8 +103,8 @@ export class TargetSeries implements LineTaker {
    */
   read(body: Buffer, timeMs: number): void {
     this.#scrape++;
-    this.#previousMs = this.#timeMs;
     this.#timeMs = timeMs;
+    this.#slots.begin(this.#scrape, timeMs);
     this.#seen = 0;
     this.#seenHash = 0;
     let wasNew: boolean;
@@ -142,15 +126,18 @@ export class TargetSeries implements LineTaker {
       this.#chooseCells();
       this.#report = undefined;
     }
-    this.#addUp();
-    this.#holdSubtracted();
-    this.#noteStarts();
+    for (let cell = 0; cell < this.#cellOn.length; cell++) {
+      if (this.#cellOn[cell] && this.#cellScrape[cell] === this.#scrape)
+        this.#slots.add(this.#cellSlot[cell], this.#cellValue[cell], this.#cellFactor[cell]);
+    }
+    this.#slots.settle();
     this.#takeRatios();
   }
 
   /** Gives no series until the next answer. */
   drop(): void {
     this.#scrape++;
+    this.#slots.drop(this.#scrape);
     this.#lastSeen = -1;
     this.#samples = 0;
   }
@@ -221,14 +208,11 @@ export class TargetSeries implements LineTaker {
     this.#judgeScrape = [];
     this.#cellIds = new Map();
     for (const list of [this.#cellValue, this.#cellScrape, this.#cellSlot, this.#cellFactor]) list.length = 0;
-    for (const list of [this.#slotValue, this.#slotScrape, this.#slotParts, this.#slotStartMs, this.#slotLast])
-      list.length = 0;
     this.#cellRule = [];
     this.#cellJudge = [];
     this.#cellOn = [];
-    this.#slotIds = new Map();
-    this.#slotMode = [];
-    this.#held = new Map();
+    this.#slots = new Slots();
+    this.#slots.begin(this.#scrape, this.#timeMs);
     this.#series = new ContractSeries();
     this.#ratios = new Map();
   }
@@ -236,7 +220,7 @@ export class TargetSeries implements LineTaker {
   /** The series of a metric that the last answer gave; empty after an error. */
   *scalars(metric: MetricName): Generator<ScalarSeries> {
     for (const series of this.#series.scalars(metric)) {
-      if (this.#slotScrape[series.slot] === this.#scrape) yield series;
+      if (this.#slots.isThere(series.slot)) yield series;
     }
   }
 
@@ -247,7 +231,7 @@ export class TargetSeries implements LineTaker {
   *histograms(metric: MetricName): Generator<HistogramSeries> {
     for (const series of this.#series.histograms(metric)) {
       // What isn't there any more is a bound of an older list, from before the engine was upgraded.
-      const buckets = series.buckets.filter(({ slot }) => this.#slotScrape[slot] === this.#scrape);
+      const buckets = series.buckets.filter(({ slot }) => this.#slots.isThere(slot));
       const current = buckets.length === series.buckets.length ? series : { ...series, buckets };
       if (this.#fits(current)) yield current;
     }
@@ -255,12 +239,12 @@ export class TargetSeries implements LineTaker {
 
   /** The number in a slot of a series that was given for the last answer. */
   value(slot: number): number {
-    return this.#slotValue[slot];
+    return this.#slots.value(slot);
   }
 
   /** Since when a counter or histogram has counted, as far as was seen; milliseconds since 1970. */
   startMs(slot: number): number {
-    return this.#slotStartMs[slot];
+    return this.#slots.startMs(slot);
   }
 
   /** What the last answer had and hadn't. */
@@ -271,13 +255,13 @@ export class TargetSeries implements LineTaker {
 
   #fits({ buckets, sum, count }: HistogramSeries): boolean {
     if (!sum || !count || buckets.length === 0) return false;
-    const parts = this.#slotParts[count.slot];
-    const isThere = (slot: number) => this.#slotScrape[slot] === this.#scrape && this.#slotParts[slot] === parts;
-    if (!isThere(count.slot) || !isThere(sum.slot) || buckets.at(-1)?.bound !== Number.POSITIVE_INFINITY) return false;
+    const parts = this.#slots.parts(count.slot);
+    const isWhole = (slot: number) => this.#slots.isThere(slot) && this.#slots.parts(slot) === parts;
+    if (!isWhole(count.slot) || !isWhole(sum.slot) || buckets.at(-1)?.bound !== Number.POSITIVE_INFINITY) return false;
     let last = 0;
     for (const { slot } of buckets) {
-      if (!isThere(slot) || this.#slotValue[slot] < last) return false;
-      last = this.#slotValue[slot];
+      if (!isWhole(slot) || this.#slots.value(slot) < last) return false;
+      last = this.#slots.value(slot);
     }
     return true;
   }
@@ -353,7 +337,7 @@ export class TargetSeries implements LineTaker {
     const { target } = rule.mapping;
     const { labels, key: labelKey } = this.#labelsOf(rule.mapping, series.labels);
     if (rule.role === 'numerator' || rule.role === 'denominator') {
-      const hidden = this.#newSlot(`${target} ${rule.mapping.index} ${rule.role} ${labelKey}`, 'sum');
+      const hidden = this.#slots.take(`${target} ${rule.mapping.index} ${rule.role} ${labelKey}`, 'sum');
       this.#addRatio(
         rule.mapping,
         labels,
@@ -364,34 +348,11 @@ export class TargetSeries implements LineTaker {
     }
     const spec = METRICS[target];
     const key = `${target} ${rule.role} ${bound ?? ''} ${labelKey}`;
-    const known = this.#slotIds.get(key);
+    const known = this.#slots.find(key);
     if (known !== undefined) return known;
-    const slot = this.#newSlot(key, spec.type === 'gauge' ? modeOf(spec.aggregation) : 'sum');
+    const slot = this.#slots.take(key, spec.type === 'gauge' ? modeOf(spec.aggregation) : 'sum');
     if (rule.role === 'value') this.#series.addScalar(target, labels, slot);
     else this.#series.addPart(target, labels, labelKey, rule.role, bound, slot);
-    return slot;
-  }
-
-  #newSlot(key: string, mode: SlotMode): number {
-    const known = this.#slotIds.get(key);
-    if (known !== undefined) return known;
-    if (this.#slotIds.size >= MAX_SERIES) {
-      throw new ExporterError({
-        code: 'too_many_series',
-        where: `series of one target`,
-        got: `more than ${MAX_SERIES}`,
-        accepted: `at most ${MAX_SERIES}`,
-        fix: 'look for a label of the engine that takes a new value with each request',
-      });
-    }
-    const slot = this.#slotMode.length;
-    this.#slotIds.set(key, slot);
-    this.#slotMode.push(mode);
-    this.#slotValue.push(0);
-    this.#slotScrape.push(0);
-    this.#slotParts.push(0);
-    this.#slotStartMs.push(this.#timeMs);
-    this.#slotLast.push(Number.NEGATIVE_INFINITY);
     return slot;
   }
 
@@ -407,7 +368,7 @@ export class TargetSeries implements LineTaker {
       this.#ratios.set(key, { ...there, ...part });
       return;
     }
-    const slot = this.#newSlot(`${mapping.target} ratio ${mapping.index} ${labelKey}`, 'last');
+    const slot = this.#slots.take(`${mapping.target} ratio ${mapping.index} ${labelKey}`, 'last');
     this.#ratios.set(key, { slot, numerator: -1, denominator: -1, increases: new IncreaseRatio(), ...part });
     this.#series.addScalar(mapping.target, labels, slot);
   }
@@ -430,74 +391,17 @@ export class TargetSeries implements LineTaker {
     }
   }
 
-  #addUp(): void {
-    this.#added.clear();
-    for (let cell = 0; cell < this.#cellOn.length; cell++) {
-      if (!this.#cellOn[cell] || this.#cellScrape[cell] !== this.#scrape) continue;
-      const slot = this.#cellSlot[cell];
-      const factor = this.#cellFactor[cell];
-      const value = this.#cellValue[cell] * factor;
-      if (factor < 0) this.#added.set(slot, (this.#added.get(slot) ?? 0) - value);
-      if (this.#slotScrape[slot] !== this.#scrape) {
-        this.#slotScrape[slot] = this.#scrape;
-        this.#slotValue[slot] = value;
-        this.#slotParts[slot] = 1;
-        continue;
-      }
-      this.#slotParts[slot]++;
-      switch (this.#slotMode[slot]) {
-        case 'sum':
-          this.#slotValue[slot] += value;
-          break;
-        case 'max':
-          if (value > this.#slotValue[slot]) this.#slotValue[slot] = value;
-          break;
-        case 'avg':
-          this.#slotValue[slot] += (value - this.#slotValue[slot]) / this.#slotParts[slot];
-          break;
-        case 'last':
-          this.#slotValue[slot] = value;
-          break;
-      }
-    }
-  }
-
-  /**
-   * What is subtracted may be counted a moment before what it is subtracted from. A counter must not go back for that,
-   * so it stands still until the other has followed; only where the other went back itself was the engine restarted.
-   */
-  #holdSubtracted(): void {
-    for (const [slot, subtracted] of this.#added) {
-      const added = this.#slotValue[slot] + subtracted;
-      const held = this.#held.get(slot);
-      let value = Math.max(0, this.#slotValue[slot]);
-      if (held && added >= held.added && value < held.value) value = held.value;
-      this.#slotValue[slot] = value;
-      this.#held.set(slot, { value, added });
-    }
-  }
-
-  #noteStarts(): void {
-    for (let slot = 0; slot < this.#slotMode.length; slot++) {
-      if (this.#slotScrape[slot] !== this.#scrape) continue;
-      // A counter that went back began anew at some time after it was last seen.
-      if (this.#slotValue[slot] < this.#slotLast[slot]) this.#slotStartMs[slot] = this.#previousMs;
-      this.#slotLast[slot] = this.#slotValue[slot];
-    }
-  }
-
   #takeRatios(): void {
     for (const ratio of this.#ratios.values()) {
-      const isThere = (slot: number) => slot >= 0 && this.#slotScrape[slot] === this.#scrape;
-      if (!isThere(ratio.numerator) || !isThere(ratio.denominator)) {
+      const slots = this.#slots;
+      if (!slots.isThere(ratio.numerator) || !slots.isThere(ratio.denominator)) {
         ratio.increases.clear();
         continue;
       }
-      const numerator = this.#slotValue[ratio.numerator];
-      const value = ratio.increases.take(this.#timeMs, numerator, this.#slotValue[ratio.denominator]);
+      const [numerator, denominator] = [slots.value(ratio.numerator), slots.value(ratio.denominator)];
+      const value = ratio.increases.take(this.#timeMs, numerator, denominator);
       if (value === undefined) continue;
-      this.#slotScrape[ratio.slot] = this.#scrape;
-      this.#slotValue[ratio.slot] = value;
+      slots.set(ratio.slot, value);
     }
   }
 
