@@ -155,8 +155,11 @@ export class CrewMember implements Crew {
   }
 }
 
-/** The memory that moves to the other thread with a result. */
+/** The memory that moves to the other thread with a result; several columns share one. */
 function memoryOf({ groups }: PartResult): ArrayBuffer[] {
-  const arrays = groups.flatMap(({ values, second, counts }) => [values, second, counts]);
-  return arrays.filter(({ length }) => length > 0).map(({ buffer }) => buffer as ArrayBuffer);
+  const found = new Set<ArrayBufferLike>();
+  for (const { values, second, counts } of groups) {
+    for (const array of [values, second, counts]) if (array.length > 0) found.add(array.buffer);
+  }
+  return [...found] as ArrayBuffer[];
 }

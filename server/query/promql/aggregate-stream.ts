@@ -31,12 +31,15 @@ export interface Sums {
   readonly values: Float64Array;
   /** What the sum lost by rounding, or the mean (for variances); unused by the others. */
   readonly second: Float64Array;
-  /** How many values a step has beside those of the `whole` series, which have one at every step. */
-  readonly counts: Uint32Array;
+  /** How many values a step has beside those of the `whole` series, which have one at every step; empty for none. */
+  counts: Uint32Array;
   whole: number;
 }
 
 const NOTHING = new Float64Array(0);
+const NO_COUNTS = new Uint32Array(0);
+/** Values in one block of memory at least; see `KeptColumns`. */
+const BLOCK_VALUES = 8192;
 
 /** The aggregations of which parts can be made apart and put together: their order changes no more than the last bit. */
 const MERGEABLE: ReadonlySet<StreamedOp> = new Set<StreamedOp>(['sum', 'avg', 'count', 'min', 'max', 'group']);
@@ -52,22 +55,40 @@ export class StreamedAggregation {
   private readonly steps: number;
   private readonly context: EvaluationContext;
   private readonly index: GroupIndex<Sums>;
+  /** Memory for new groups, and how much of it is used. */
+  private block = NOTHING;
+  private used = 0;
+  /** What becomes the next new group as it is. */
+  private adopted: Sums | undefined;
 
   constructor(expr: Aggregate, op: StreamedOp, steps: number, context: EvaluationContext) {
     this.op = op;
     this.steps = steps;
     this.context = context;
-    this.index = new GroupIndex(expr, (labels) => this.newGroup(labels));
+    this.index = new GroupIndex(expr, (labels) => this.adopted ?? this.newGroup(labels));
   }
 
   private newGroup(labels: Labels): Sums {
     const { op, steps } = this;
     this.context.charge(steps * 2);
     const hasSecond = op === 'sum' || op === 'avg' || op === 'stddev' || op === 'stdvar';
-    const values = new Float64Array(steps);
+    const values = op === 'count' || op === 'group' ? NOTHING : this.column();
     if (op === 'min' || op === 'max') values.fill(Number.NaN);
-    const second = hasSecond ? new Float64Array(steps) : NOTHING;
-    return { labels, dropName: false, values, second, counts: new Uint32Array(steps), whole: 0 };
+    const second = hasSecond ? this.column() : NOTHING;
+    return { labels, dropName: false, values, second, counts: NO_COUNTS, whole: 0 };
+  }
+
+  /** Zeros, one a step. */
+  private column(): Float64Array {
+    const { steps } = this;
+    if (this.used + steps > this.block.length) {
+      // As much again as there is, so that a few groups don't cost a block for many.
+      this.block = new Float64Array(Math.max(steps, Math.min(BLOCK_VALUES, this.block.length * 2)));
+      this.used = 0;
+    }
+    const from = this.used;
+    this.used += steps;
+    return this.block.subarray(from, this.used);
   }
 
   /** Adds a series; its column isn't kept. */
@@ -77,7 +98,7 @@ export class StreamedAggregation {
     const isWhole = has.indexOf(0) < 0;
     if (isWhole) group.whole++;
     else {
-      const { counts } = group;
+      const counts = this.countsOf(group);
       for (let i = 0; i < counts.length; i++) counts[i] += has[i];
     }
     switch (this.op) {
@@ -105,15 +126,28 @@ export class StreamedAggregation {
     return this.index.groups;
   }
 
-  /** Adds what another aggregation of the same kind has of other series; its operation must be mergeable. */
+  /**
+   * Adds what another aggregation of the same kind has of other series; its operation must be mergeable. The groups belong
+   * to this one afterwards.
+   */
   merge(groups: readonly Sums[]): void {
     for (const part of groups) {
+      this.adopted = part;
       const group = this.index.of(part.labels);
+      if (group === part) continue;
       group.dropName ||= part.dropName;
       this.mergeValues(group, part);
       group.whole += part.whole;
-      for (let i = 0; i < this.steps; i++) group.counts[i] += part.counts[i];
+      if (part.counts.length === 0) continue;
+      const counts = this.countsOf(group);
+      for (let i = 0; i < counts.length; i++) counts[i] += part.counts[i];
     }
+    this.adopted = undefined;
+  }
+
+  private countsOf(group: Sums): Uint32Array {
+    if (group.counts.length === 0) group.counts = new Uint32Array(this.steps);
+    return group.counts;
   }
 
   private mergeValues(group: Sums, part: Sums): void {
@@ -158,10 +192,11 @@ export class StreamedAggregation {
       const has = new Uint8Array(this.steps);
       if (group.whole > 0) has.fill(1);
       else for (let i = 0; i < has.length; i++) has[i] = Number(group.counts[i] > 0);
-      if (!this.complete(group)) return undefined;
+      const values = group.values.length > 0 ? group.values : this.column();
+      if (!this.complete(group, values)) return undefined;
       out.push({
         labels: group.labels,
-        values: group.values,
+        values,
         has,
         histograms: undefined,
         dropName: group.dropName,
@@ -171,10 +206,10 @@ export class StreamedAggregation {
   }
 
   /** Makes the values of a group what the aggregation means; false for a mean that isn't finite. */
-  private complete({ values, second, counts, whole }: Sums): boolean {
+  private complete({ second, counts, whole }: Sums, values: Float64Array): boolean {
     const { op } = this;
     for (let i = 0; i < values.length; i++) {
-      const count = counts[i] + whole;
+      const count = (counts.length > 0 ? counts[i] : 0) + whole;
       if (count === 0) continue;
       switch (op) {
         case 'count':
@@ -251,7 +286,7 @@ function addDistances(group: Sums, values: Float64Array, has: Uint8Array, isWhol
   for (let i = 0; i < values.length; i++) {
     if (!isWhole && has[i] === 0) continue;
     const distance = values[i] - means[i];
-    means[i] += distance / (counts[i] + whole);
+    means[i] += distance / ((counts.length > 0 ? counts[i] : 0) + whole);
     squares[i] += distance * (values[i] - means[i]);
   }
 }

@@ -42,7 +42,7 @@ export interface QueryOptions {
   readonly signal?: AbortSignal;
   /** Threads that may take parts of the work. */
   readonly crew?: Crew;
-  /** About how many samples make a part of an aggregation. Default 12,000. */
+  /** About how many samples a part of an aggregation has at least. Default 12,000. */
   readonly partSamples?: number;
   /** Told what each subquery of the plan gives, which statistics count; `node` is the subquery's. */
   readonly onSubquery?: (node: PlanNode, found: readonly RangeSeries[]) => void;
@@ -125,7 +125,7 @@ async function fetchAll(
   const parted = !options.onSubquery && context.delayedNameRemoval ? partedNodes(plan) : [];
   for (const [place, { node, fetch }] of parted.entries()) {
     const scan = await reader.scan(requestOf(plan.fetches[fetch]), signal);
-    const partSeries = partSeriesOf(plan.fetches[fetch], partSamples);
+    const partSeries = partSeriesOf(plan.fetches[fetch], scan.ids.length, partSamples);
     if (scan.hasHistograms || scan.ids.length <= partSeries) {
       data[fetch] = await scan.readAll();
       continue;

@@ -16,8 +16,12 @@ import type { VectorSeries } from './values.ts';
  * but the query, and parts are merged in their order, so the same query gives the same bits whoever did the work.
  */
 
-/** Samples of one part, about: with times and values some hundreds of kilobytes. */
+/** Samples of a part at least, about: less isn't worth its own sums. */
 export const DEFAULT_PART_SAMPLES = 12_000;
+/** Parts of a job that isn't large: enough to share evenly, and few to merge. */
+const USUAL_PARTS = 8;
+/** A part has at most so many times the least samples, so that they stay in the processor's caches. */
+const MAX_PART_FACTOR = 12;
 /** Milliseconds between samples, about, when their number is guessed. */
 const USUAL_INTERVAL_MS = 15_000;
 
@@ -109,10 +113,15 @@ function partedOf(node: PlanNode): Parted | undefined {
   return { node, op: expr.op, fetch: selector.fetch };
 }
 
-/** How many series make a part of a fetch, so that it has about `partSamples` samples. */
-export function partSeriesOf({ startMs, endMs }: Fetch, partSamples: number): number {
+/**
+ * How many series make a part of a fetch.
+ * @param series that it has in all
+ * @param leastSamples that a part should have, about
+ */
+export function partSeriesOf({ startMs, endMs }: Fetch, series: number, leastSamples: number): number {
   const perSeries = Math.max(1, (endMs - startMs) / USUAL_INTERVAL_MS);
-  return Math.ceil(partSamples / perSeries);
+  const least = Math.ceil(leastSamples / perSeries);
+  return Math.min(Math.max(least, Math.ceil(series / USUAL_PARTS)), least * MAX_PART_FACTOR);
 }
 
 /** Evaluates parts of one job. */
