@@ -1,5 +1,7 @@
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import type { Canary } from '../canary/index.ts';
 import type { OwnMetrics } from '../telemetry/index.ts';
+import { addCanaryRoutes } from './barograph-canary.ts';
 import { addGovernanceRoutes, type GovernanceApi } from './barograph-cardinality.ts';
 import type { BodyBudget } from './body-budget.ts';
 import { addBodyParser } from './body-parser.ts';
@@ -33,6 +35,7 @@ export interface HttpParts extends HttpOptions {
   readonly loki: LokiApi;
   readonly tempo: TempoApi;
   readonly governance: GovernanceApi;
+  readonly canary: Pick<Canary, 'run' | 'status'>;
   readonly metrics: OwnMetrics;
   /** The folder of the built page. */
   readonly uiFolder: string;
@@ -92,6 +95,7 @@ export function createHttpServer(parts: HttpParts): FastifyInstance {
   addLokiRoutes(app, parts.loki);
   addTempoRoutes(app, parts.tempo);
   addGovernanceRoutes(app, parts.governance);
+  addCanaryRoutes(app, parts.canary);
   addUiRoutes(app, parts.uiFolder);
   addOwnMetrics(app, parts.metrics);
   return app;

@@ -25,16 +25,22 @@ export type Decide = (place: string) => boolean;
  */
 export class Hider {
   readonly root: string;
+  /** Choices of what is harmless. */
   readonly draw: Draw;
   readonly places: HiddenPlace[] = [];
+  /** A word that must stay, in every log entry and span: that it is found shows that the search sees. */
+  control = 'canary';
   /** The receiver for which messages are being built. */
   path = '';
   private readonly decide: Decide;
+  private readonly hide: Draw;
 
-  constructor(root: string, draw: Draw, decide: Decide) {
+  /** @param hide choices of what is hidden and how, where these are others than those of what is harmless */
+  constructor(root: string, draw: Draw, decide: Decide, hide: Draw = draw) {
     this.root = root;
     this.draw = draw;
     this.decide = decide;
+    this.hide = hide;
   }
 
   /** The harmless text, or a prompt in plain text or encoded. */
@@ -56,12 +62,12 @@ export class Hider {
   /** The harmless labels, perhaps with such beside them that hold a prompt; names are those that Prometheus allows. */
   labels(place: string, harmless: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
     if (!this.decide(place)) return harmless;
-    const name = pick(this.draw, PLAIN_NAMES).replaceAll('.', '_');
-    switch (this.draw(7)) {
+    const name = pick(this.hide, PLAIN_NAMES).replaceAll('.', '_');
+    switch (this.hide(7)) {
       case 0:
-        return { ...harmless, [pick(this.draw, CONTENT_NAMES).replace(/[^\w]/g, '_')]: this.encoded(place) };
+        return { ...harmless, [pick(this.hide, CONTENT_NAMES).replace(/[^\w]/g, '_')]: this.encoded(place) };
       case 1:
-        return { ...harmless, [pick(this.draw, TAXONOMY_LABELS)]: this.encoded(place) };
+        return { ...harmless, [pick(this.hide, TAXONOMY_LABELS)]: this.encoded(place) };
       case 2:
         return { ...harmless, [name]: JSON.stringify({ messages: [{ role: 'user', content: this.encoded(place) }] }) };
       case 3:
@@ -83,7 +89,7 @@ export class Hider {
   /** The harmless body, or one that holds a prompt as text, map or list. */
   body(place: string, harmless: Value): Value {
     if (!this.decide(place)) return harmless;
-    switch (this.draw(4)) {
+    switch (this.hide(4)) {
       case 0:
         return { event: 'request', prompt: this.encoded(place), tokens: 5 };
       case 1:
@@ -102,13 +108,13 @@ export class Hider {
 
   private encoded(place: string): string {
     // Plain text is what is met most.
-    const encoding = this.draw(2) === 0 ? 'plain' : pick(this.draw, ENCODINGS);
+    const encoding = this.hide(2) === 0 ? 'plain' : pick(this.hide, ENCODINGS);
     return encodeText(this.prompt(place, encoding), encoding);
   }
 
   private prompt(place: string, encoding: Encoding): string {
     this.places.push({ path: this.path, place, encoding });
-    return pick(this.draw, PROMPTS).replaceAll('%', markerOf(this.root, this.places.length - 1));
+    return pick(this.hide, PROMPTS).replaceAll('%', markerOf(this.root, this.places.length - 1));
   }
 
   /** Two halves of a prompt, each with a marker. */
@@ -120,10 +126,10 @@ export class Hider {
   }
 
   private hidingAttributes(place: string): ValueRecord {
-    const name = pick(this.draw, PLAIN_NAMES);
-    switch (this.draw(12)) {
+    const name = pick(this.hide, PLAIN_NAMES);
+    switch (this.hide(12)) {
       case 0:
-        return { [pick(this.draw, CONTENT_NAMES)]: this.encoded(place) };
+        return { [pick(this.hide, CONTENT_NAMES)]: this.encoded(place) };
       case 1:
         return { 'gen_ai.input.messages': [{ role: 'user', parts: [{ type: 'text', content: this.encoded(place) }] }] };
       case 2:
@@ -135,11 +141,11 @@ export class Hider {
       case 5:
         return { [name]: JSON.stringify({ model: 'm', prompt: this.encoded(place) }) };
       case 6:
-        return { [this.draw(2) === 0 ? this.plain(place) : slug(this.plain(place))]: 1 };
+        return { [this.hide(2) === 0 ? this.plain(place) : slug(this.plain(place))]: 1 };
       case 7:
         return { 'url.full': `https://shop.example/search?q=${encodeURIComponent(this.plain(place))}` };
       case 8:
-        return { [pick(this.draw, TAXONOMY_ATTRIBUTES)]: this.encoded(place) };
+        return { [pick(this.hide, TAXONOMY_ATTRIBUTES)]: this.encoded(place) };
       case 9: {
         const [first, second] = this.halves(place);
         return { [`${name}.1`]: first, [`${name}.2`]: second };
@@ -153,13 +159,13 @@ export class Hider {
 
   private hidingLine(place: string): string {
     const quoted = (text: string): string => JSON.stringify(text);
-    switch (this.draw(14)) {
+    switch (this.hide(14)) {
       case 0:
         return JSON.stringify({ event: 'request', prompt: this.encoded(place), n: 1 });
       case 1:
         return JSON.stringify({ level: 'info', message: `sent ${JSON.stringify({ prompt: this.encoded(place) })}` });
       case 2:
-        return JSON.stringify({ event: 'x', [pick(this.draw, PLAIN_NAMES)]: this.encoded(place) });
+        return JSON.stringify({ event: 'x', [pick(this.hide, PLAIN_NAMES)]: this.encoded(place) });
       case 3:
         return `level=info event=request prompt=${quoted(this.encoded(place))} tokens=5`;
       case 4:

@@ -14,6 +14,6 @@ export function pushEntries(hider: Hider, { items, nowMs }: MessageShape): LogEn
     stream,
     timestampNs: BigInt(nowMs) * 1_000_000n + BigInt(i),
     line: hider.line('line', pick(hider.draw, HARMLESS_LINES)),
-    metadata: labelsFromRecord({ ...hider.labels('structured metadata', { policy: 'canary' }) }),
+    metadata: labelsFromRecord({ ...hider.labels('structured metadata', { policy: hider.control }) }),
   }));
 }

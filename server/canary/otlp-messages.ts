@@ -67,7 +67,7 @@ function span(hider: Hider, { nowMs }: MessageShape): object {
     kind: 3,
     startTimeUnixNano: time,
     endTimeUnixNano: time,
-    attributes: keyValues(hider.attributes('span attributes', operation)),
+    attributes: keyValues(hider.attributes('span attributes', { ...operation, policy: hider.control })),
     status: { code: 2, message: hider.text('status message', 'DEADLINE_EXCEEDED') },
     events: [
       {
@@ -116,7 +116,7 @@ function logRecord(hider: Hider, { nowMs }: MessageShape, i: number): object {
     severityText: hider.text('severity text', 'INFO'),
     eventName: hider.text('event name', 'inference.request'),
     body: anyValue(hider.body('log body', pick(hider.draw, HARMLESS_LINES))),
-    attributes: keyValues(hider.attributes('log attributes', { outcome: 'ok', prompt_class: 'chat' })),
+    attributes: keyValues(hider.attributes('log attributes', { outcome: 'ok', policy: hider.control })),
     traceId: hexId(hider, 32),
     spanId: hexId(hider, 16),
   };
@@ -124,7 +124,7 @@ function logRecord(hider: Hider, { nowMs }: MessageShape, i: number): object {
 
 const METRICS = [
   { name: 'canary.requests', unit: '{request}', kind: 'sum' },
-  { name: 'canary.queue.length', unit: '1', kind: 'gauge' },
+  { name: 'canary.queue.length', unit: '{request}', kind: 'gauge' },
   { name: 'canary.duration', unit: 's', kind: 'histogram' },
   { name: 'inference_requests_total', unit: '', kind: 'sum' },
 ] as const;
@@ -146,7 +146,7 @@ function metric(hider: Hider, { nowMs }: MessageShape, i: number): object {
     exemplars: [exemplar],
   };
   const described = {
-    name: hider.draw(2) === 0 ? hider.text('metric name', name) : hider.name('metric name', name),
+    name: i % 2 === 0 ? hider.text('metric name', name) : hider.name('metric name', name),
     description: hider.text('metric description', 'Requests that the canary made up.'),
     unit: hider.text('metric unit', unit),
   };

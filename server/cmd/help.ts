@@ -58,13 +58,26 @@ const GATEWAY_HELP = `barograph gateway --upstream URL [--listen HOST:PORT] [--o
       Point a client at it:        OPENAI_BASE_URL=http://127.0.0.1:7075/v1
 `;
 
+const CANARY_HELP = `barograph canary [--url URL] [--token TOKEN] [--json]
+      Has a running server prove that it keeps no content: it sends prompts with marks that nobody can guess through every
+      receiver, in many places and encodings, and searches its tables, files, log output and answers for them. Ends with 0
+      where none is found, 1 otherwise. What it sends is deleted. The server does so by itself once a day as well; the
+      token is also taken from BAROGRAPH_TOKEN.
+
+      Prove it now:                barograph canary
+      When it was clean last:      curl -s http://127.0.0.1:7070/metrics | grep barograph_canary
+`;
+
 /** What each command prints when it is asked for help. */
-export const COMMAND_HELP: Readonly<Record<'serve' | 'demo' | 'simulate' | 'check' | 'policy' | 'gateway', string>> = {
+export const COMMAND_HELP: Readonly<
+  Record<'serve' | 'demo' | 'simulate' | 'check' | 'policy' | 'canary' | 'gateway', string>
+> = {
   serve: SERVE_HELP,
   demo: DEMO_HELP,
   simulate: SIMULATE_HELP,
   check: CHECK_HELP,
   policy: POLICY_HELP,
+  canary: CANARY_HELP,
   gateway: GATEWAY_HELP,
 };
 

@@ -2,6 +2,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { BodyBudget, createHttpServer, createOtlpHttpServer, startOtlpGrpc } from '../api/index.ts';
+import { CANARY_NAME, Canary } from '../canary/index.ts';
 import { type Config, withoutSecrets } from '../config/index.ts';
 import { createGovernor } from '../govern/index.ts';
 import { LogIngest, MetricIngest, ScrapeIngest, TraceIngest } from '../ingest/index.ts';
@@ -9,11 +10,12 @@ import { BarographError } from '../model/index.ts';
 import { startQueryPool } from '../query/index.ts';
 import { declareScrapeMetrics, Scraper } from '../scrape/index.ts';
 import { describeRetention, openStore } from '../store/index.ts';
-import { createLogger } from '../telemetry/index.ts';
+import { createLogger, LogTap } from '../telemetry/index.ts';
 import { CensusFile } from './census-file.ts';
 import { declareGovernMetrics, ownMetrics } from './own-metrics.ts';
 import { PolicyReloader } from './policy-reload.ts';
 import type { ReadPolicy } from './policy-source.ts';
+import { scrapeOnce } from './scrape-once.ts';
 import { declareUpkeepMetrics } from './upkeep-metrics.ts';
 import { VERSION } from './version.ts';
 
@@ -37,7 +39,8 @@ export interface Running {
  * @param readPolicy reads the policy from its files, now and whenever they change; without it the configuration's holds
  */
 export async function serve(config: Config, readPolicy?: () => ReadPolicy): Promise<Running> {
-  const log = createLogger(config.log_level);
+  const logged = new LogTap();
+  const log = createLogger(config.log_level, logged);
   const startedMs = Date.now();
   // What is wrong with it is said before anything is opened.
   const policy = readPolicy?.() ?? { changes: config.govern.changes, files: [] };
@@ -70,6 +73,18 @@ export async function serve(config: Config, readPolicy?: () => ReadPolicy): Prom
   const logs = new LogIngest(store, governor);
   const otlp = { store, ways: { metrics, logs, traces: new TraceIngest(store, governor) }, count: own.countRequest };
   const { host, token, max_body_bytes: maxBodyBytes } = config.server;
+  const targets = { url: '', otlpHttpUrl: '', otlpGrpcAddress: '', token };
+  const canary = new Canary({
+    config: config.canary,
+    store,
+    directory: config.data,
+    targets,
+    scrape: (address, signal) =>
+      scrapeOnce({ ingest: new ScrapeIngest(metrics), log, version: VERSION }, CANARY_NAME, address, signal),
+    watchLog: (onLine) => logged.watch(onLine),
+    log,
+  });
+  canary.declareMetrics(own.registry);
   const bodies = new BodyBudget(BODIES_IN_FLIGHT * maxBodyBytes);
   const app = createHttpServer({
     prometheus: {
@@ -85,6 +100,7 @@ export async function serve(config: Config, readPolicy?: () => ReadPolicy): Prom
     otlp,
     loki: { store, logs, queries, version: VERSION, count: own.countRequest },
     tempo: { queries, version: VERSION },
+    canary,
     governance: { governor, policyStatus: () => reloader.status },
     metrics: own.registry,
     uiFolder: path.join(import.meta.dirname, '..', '..', 'ui', 'dist'),
@@ -97,9 +113,11 @@ export async function serve(config: Config, readPolicy?: () => ReadPolicy): Prom
   const otlpHttpUrl = await listen(otlpHttp, host, config.server.otlp_http_port, 'server.otlp_http_port');
   const grpc = await startOtlpGrpc(otlp, { host, port: config.server.otlp_grpc_port, token });
   const otlpGrpcAddress = `${host.includes(':') ? `[${host}]` : host}:${grpc.port}`;
+  Object.assign(targets, { url, otlpHttpUrl, otlpGrpcAddress });
   scraper.start();
   store.upkeep.retention.start((error) => log.error({ error }, 'retention failed; it is tried again'));
   census.start();
+  await canary.start();
   reloader.start();
   log.info(
     {
@@ -120,6 +138,7 @@ export async function serve(config: Config, readPolicy?: () => ReadPolicy): Prom
     close() {
       closing ??= (async () => {
         reloader.stop();
+        await canary.close();
         await Promise.all([app.close(), otlpHttp.close(), grpc.close(), scraper.close()]);
         await queries.close();
         census.close();

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { canarySchema } from '../canary/index.ts';
 import { type GovernConfig, parseGovern } from '../govern/index.ts';
 import { BarographError } from '../model/index.ts';
 import { scrapeSchema } from '../scrape/index.ts';
@@ -53,6 +54,8 @@ export const configSchema = z.strictObject({
     .prefault({}),
   /** What is scraped: `global` and `scrape_configs` as in a Prometheus configuration. */
   scrape: scrapeSchema.prefault({}),
+  /** The content canary. */
+  canary: canarySchema.prefault({}),
   /** The policy, or `policy_file`; checked by its own room. */
   govern: z.unknown().optional(),
   log_level: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('info'),
