@@ -166,6 +166,8 @@ const INSTANT: readonly (readonly [Params, MayDiffer?])[] = [
   [[query('http_requests_total[1m]'), at, ['limit', '2']]],
   [[query('sort(http_requests_total)'), at, ['limit', '2']]],
   [[query('"text"'), at]],
+  [[query('"\\xff"'), at]],
+  [[query('label_replace(queue_length, "a", "$1", "job", "(")'), at]],
   [[query('rate(queue_length[5m])'), at]],
   [[query('{"dotted.name"}'), at]],
   [[query('queue_length'), at, ['lookback_delta', '1s']]],

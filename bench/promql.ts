@@ -3,24 +3,43 @@
 //   npm run bench promql                24 hours of 10,000 series at 15 s (57.6 million samples; loading takes minutes)
 //   npm run bench promql -- 2 5         2 hours, five runs a query
 //   npm run bench promql -- 0.1 5 100000   six minutes of 100,000 series
+//   npm run bench promql -- 168 5 800 week   seven days of 800 series, and questions about whole weeks
 // Peers and load generator as in bench/ingest.ts. VictoriaMetrics' cache of answers is off for the runs (nocache=1).
 import { execFileSync } from 'node:child_process';
 import { median, newFolder, presentPeers, type RunningPeer, sendLoad, startPeer, usageOf } from './lab/peers.ts';
 
 const [hours, runs, series] = [2, 3, 4].map((i) => Number(process.argv[i] ?? [24, 7, 10_000][i - 2]));
+const asksWeeks = process.argv[5] === 'week';
 const HOUR_S = 3600;
 /** Data ends here; a round minute keeps the steps of all systems on the same grid. */
 const endS = Math.floor(Date.now() / 60_000) * 60 - 60;
 
 interface Question {
-  readonly group: 'pane' | 'hard';
+  readonly group: 'pane' | 'hard' | 'week';
   readonly query: string;
   /** Hours and step in seconds; instant where there are none. */
   readonly range?: { readonly hours: number; readonly stepS: number };
 }
 
 const hour = { hours: 1, stepS: 15 };
-const questions: readonly Question[] = [
+const day = { hours: 24, stepS: 600 };
+const weeks: readonly Question[] = [
+  { group: 'week', query: 'sum by (region) (rate(inference_token_count_total[7d]))' },
+  { group: 'week', query: 'topk(10, rate({__name__=~"inference_.+_total"}[7d]))' },
+  { group: 'week', query: 'increase(inference_requests_total[7d])' },
+  { group: 'week', query: 'avg_over_time(DCGM_FI_DEV_FB_USED[7d])' },
+  { group: 'week', query: 'avg_over_time({__name__=~".+"}[7d])' },
+  { group: 'week', query: 'sum by (region) (rate(inference_token_count_total[7d]))', range: day },
+  { group: 'week', query: 'sum(increase(inference_requests_total[7d]))', range: { hours: 1, stepS: 15 } },
+  { group: 'week', query: 'max by (gpu_type) (avg_over_time(DCGM_FI_DEV_FB_USED[7d]))', range: day },
+  {
+    group: 'week',
+    query: 'sum by (model_version) (rate(inference_token_count_total[1h]))',
+    range: { hours: 168, stepS: 3600 },
+  },
+];
+
+const hours24: readonly Question[] = [
   { group: 'pane', query: 'sum by (model_version) (rate(inference_token_count_total[5m]))', range: hour },
   {
     group: 'pane',
@@ -69,6 +88,8 @@ const questions: readonly Question[] = [
   { group: 'hard', query: 'count by (__name__, deployment) ({__name__=~".+"})' },
 ];
 
+const questions = asksWeeks ? weeks : hours24;
+
 async function ask(peer: RunningPeer, { query, range }: Question): Promise<number> {
   const spanHours = Math.min(range?.hours ?? 0, hours);
   const params: Record<string, string> = range
@@ -102,7 +123,7 @@ try {
     process.stderr.write(`${peer.name}: loading ${hours} h of ${series} series\n`);
     const scrapes = Math.round((hours * HOUR_S) / 15) + 1;
     const start = (endS - hours * HOUR_S) * 1000;
-    const report = await sendLoad(one, { series, scrapes, start });
+    const report = await sendLoad(one, { series, scrapes, start, ...(asksWeeks ? { batch: 8000 } : {}) });
     console.log(
       `${peer.name.padEnd(18)} ${report.acked} samples, ${report.samplesPerCpuSecond} samples/CPU s, peak ${report.peakMiB} MiB`,
     );
@@ -135,7 +156,7 @@ try {
       );
     }
   }
-  console.log('\n32 panels at once, over 1 h every 15 s');
+  console.log(asksWeeks ? '\n32 of them at once' : '\n32 panels at once, over 1 h every 15 s');
   const panels = Array.from({ length: 32 }, (_, i) => questions[i % 7]);
   for (const peer of running) {
     const walls: number[] = [];

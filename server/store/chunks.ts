@@ -30,6 +30,8 @@ export interface ChunkSource {
 
 /** Rows that cross to another thread in one message, at least (unless the result ends). */
 const ROWS_PER_MESSAGE = 16_384;
+/** Milliseconds between interruptions of a statement. */
+const INTERRUPT_MS = 20;
 /** Characters and bytes of one message's texts after which it is sent, however few rows it has. */
 const TEXT_PER_MESSAGE = 2 * 2 ** 20;
 
@@ -59,7 +61,12 @@ export class LocalChunkSource implements ChunkSource {
     throwIfAborted(signal);
     const connection = await this.acquire();
     // DuckDB sorts and filters on threads of its own until the first rows are there, and would go on to the end.
-    const interrupt = (): void => connection.interrupt();
+    // A statement that is only about to begin forgets an interruption, so it is told again until it has ended.
+    let interrupting: NodeJS.Timeout | undefined;
+    const interrupt = (): void => {
+      connection.interrupt();
+      interrupting ??= setInterval(() => connection.interrupt(), INTERRUPT_MS);
+    };
     signal?.addEventListener('abort', interrupt, { once: true });
     try {
       throwIfAborted(signal);
@@ -77,6 +84,7 @@ export class LocalChunkSource implements ChunkSource {
       throw error;
     } finally {
       signal?.removeEventListener('abort', interrupt);
+      clearInterval(interrupting);
       this.release(connection);
     }
   }

@@ -43,9 +43,12 @@ function visibleMetrics(reader: MetricReader, current: CurrentFloors): MetricRea
       };
     },
     reuse: () => reader.reuse(),
-    series: async (sets, startMs, endMs, limit) => reader.series(sets, await startFrom(startMs), endMs, limit),
-    labelNames: async (sets, startMs, endMs) => reader.labelNames(sets, await startFrom(startMs), endMs),
-    labelValues: async (name, sets, startMs, endMs) => reader.labelValues(name, sets, await startFrom(startMs), endMs),
+    series: async (sets, startMs, endMs, limit, signal) =>
+      reader.series(sets, await startFrom(startMs), endMs, limit, signal),
+    labelNames: async (sets, startMs, endMs, signal) =>
+      reader.labelNames(sets, await startFrom(startMs), endMs, signal),
+    labelValues: async (name, sets, startMs, endMs, signal) =>
+      reader.labelValues(name, sets, await startFrom(startMs), endMs, signal),
     exemplars: async (request, signal) => reader.exemplars(await exemplarRequest(request), signal),
     async extent() {
       const extent = await reader.extent();

@@ -36,7 +36,7 @@ function writeData(out: JsonBytes, result: PromResult, stop: Stop): void {
   const instant = result.kind === 'instant';
   switch (value.kind) {
     case 'string':
-      out.text(`"string","result":[${encodeTime(steps.startMs)},${JSON.stringify(value.value)}]`);
+      out.text(`"string","result":[${encodeTime(steps.startMs)},${JSON.stringify(value.value.toWellFormed())}]`);
       return;
     case 'matrix':
       writeMatrix(out, inOrder(value.series, stop), stop, (series) => writeSamples(out, series));

@@ -17,10 +17,19 @@ function relabelled(series: VectorSeries, name: string, value: string): VectorSe
   return { ...series, labels: withLabel(series.labels, name, value), dropName };
 }
 
+/** The expression of `label_replace`; its argument is a text like any other, so a wrong one is no syntax error. */
+function replaceRegex(pattern: string): ReturnType<typeof compileRegex> {
+  try {
+    return compileRegex(`^(?s:${pattern})$`);
+  } catch {
+    throw executionError(`invalid regular expression in label_replace(): ${pattern}`);
+  }
+}
+
 function labelReplace({ args, context }: Input): Value {
   const [destination, replacement, source, pattern] = args.slice(1).map(textOf);
   checkDestination(destination, 'label_replace');
-  const regex = compileRegex(`^(?s:${pattern})$`);
+  const regex = replaceRegex(pattern);
   const cache = new Map<string, string | undefined>();
   const replace = (text: string): string | undefined => {
     const match = regex.matcher(text);
