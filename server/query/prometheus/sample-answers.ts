@@ -70,12 +70,14 @@ export async function answerLastSamples(
     if (same) same.push(series);
     else byName.set(name, [series]);
   }
-  const names = [...byName.keys()].sort();
-  return packSeries(
-    names.flatMap((name) => byName.get(name) ?? []),
-    signal,
-    'last',
-  );
+  const ordered: SeriesSamples[] = [];
+  for (const name of [...byName.keys()].sort()) {
+    for (const series of byName.get(name) ?? []) {
+      look();
+      ordered.push(series);
+    }
+  }
+  return packSeries(ordered, signal, 'last');
 }
 
 /** Each series once; what several selectors match came several times. */

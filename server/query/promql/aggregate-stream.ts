@@ -189,6 +189,7 @@ export class StreamedAggregation {
     const out: VectorSeries[] = [];
     this.context.release(this.index.groups.length * this.steps * 2);
     for (const group of this.index.groups) {
+      this.context.tick(this.steps);
       const has = new Uint8Array(this.steps);
       if (group.whole > 0) has.fill(1);
       else for (let i = 0; i < has.length; i++) has[i] = Number(group.counts[i] > 0);

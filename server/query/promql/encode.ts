@@ -26,7 +26,7 @@ export function encodePrometheus(result: PromResult, signal?: { readonly aborted
   if (result.warnings.length > 0) out.text(`,"warnings":${JSON.stringify(result.warnings)}`);
   if (result.infos.length > 0) out.text(`,"infos":${JSON.stringify(result.infos)}`);
   out.text('}');
-  return out.finish();
+  return out.finish(() => throwIfStopped(signal));
 }
 
 type Stop = { readonly aborted: boolean } | undefined;

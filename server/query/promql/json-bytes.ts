@@ -172,12 +172,16 @@ export class JsonBytes {
     this.length = size - this.before;
   }
 
-  /** The bytes in memory of their own, which can move to another thread; nothing can be appended afterwards. */
-  finish(): Uint8Array {
+  /**
+   * The bytes in memory of their own, which can move to another thread; nothing can be appended afterwards.
+   * @param look Called for every part, some milliseconds' work; it may throw.
+   */
+  finish(look: () => void = () => {}): Uint8Array {
     if (this.full.length === 0) return new Uint8Array(this.bytes.buffer.transfer(this.length));
     const bytes = new Uint8Array(this.size);
     let at = 0;
     for (const part of this.full.splice(0)) {
+      look();
       bytes.set(part, at);
       at += part.length;
     }
