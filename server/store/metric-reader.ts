@@ -118,7 +118,7 @@ export function createMetricReader(
     limit: number,
     signal?: AbortSignal,
   ): Promise<Labels[]> {
-    const ids = index.sort(await activeIds(sets, startMs, endMs, signal));
+    const ids = index.sort(await activeIds(sets, startMs, endMs, signal), () => throwIfAborted(signal));
     return (limit > 0 ? ids.slice(0, limit) : ids).map((id, i) => {
       if ((i & SERIES_PER_LOOK) === 0) throwIfAborted(signal);
       return index.labels(id);

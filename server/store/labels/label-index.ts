@@ -82,7 +82,7 @@ export class LabelIndex extends LabelReader {
   }
 
   /** Puts label sets in order: name by name and value by value, the shorter first. */
-  sort(ids: readonly number[]): number[] {
+  sort(ids: readonly number[], look?: () => void): number[] {
     const used = this.pairsAmong(ids);
     const pairs: { pair: number; name: string; value: string }[] = [];
     for (let pair = 0; pair < used.length; pair++) {
@@ -91,7 +91,7 @@ export class LabelIndex extends LabelReader {
       pairs.push({ pair, name, value: this.texts.look(this.valueSymbol(pair)) });
     }
     const ranks = rankPairs(pairs, used);
-    return orderSets(ids, this.setEnds.view, this.setPairs.view, ranks);
+    return orderSets(ids, this.setEnds.view, this.setPairs.view, ranks, look);
   }
 
   /** By pair, how many of some label sets have it. */

@@ -28,24 +28,35 @@ interface Group {
   readonly depth: number;
 }
 
+/** Label sets that are put in order between two looks, some milliseconds' work. */
+const SETS_PER_LOOK = 16_384;
+
 /**
  * The label sets in the order of the ranks of their pairs, the shorter first.
  * @param setEnds by label set, where its pairs end in `setPairs`.
+ * @param look Called now and then; it may throw to end the work.
  */
 export function orderSets(
   ids: readonly number[],
   setEnds: Uint32Array,
   setPairs: Uint32Array,
   ranks: Uint32Array,
+  look: () => void = () => {},
 ): number[] {
   const out = [...ids];
   if (out.length < 2) return out;
   const groups: Group[] = [{ from: 0, end: ids.length, depth: 0 }];
+  let work = 0;
   const keys = new Float64Array(ids.length);
   const before = new Uint32Array(ids.length);
   for (let group = groups.pop(); group; group = groups.pop()) {
     const { from, end, depth } = group;
     const count = end - from;
+    work += count;
+    if (work > SETS_PER_LOOK) {
+      look();
+      work = 0;
+    }
     let isMixed = false;
     for (let i = 0; i < count; i++) {
       const id = out[from + i];
