@@ -7,7 +7,7 @@ const DECODER_BYTES = 128 * 1024;
 /** Encoded bytes that may wait for the decoder. */
 const MAX_WAITING_BYTES = 256 * 1024;
 /** Decoded bytes of one answer at most; more isn't an answer. */
-const MAX_DECODED_BYTES = 64 * 1024 * 1024;
+const MAX_DECODED_BYTES = 16 * 1024 * 1024;
 
 /** Who gets the decoded bytes. */
 export interface DecodedListener {

@@ -1,6 +1,7 @@
 import type http from 'node:http';
 import type { Inference } from '@barograph/sdk';
 import { AnswerMeter, type MeterLimits } from './answer-meter.ts';
+import { frameChunk, MAX_FRAMED_BYTES } from './chunk-frame.ts';
 import { errorBody, failureOf, messageOf, type UpstreamFailure } from './error.ts';
 import { endToEnd, withHeader } from './headers.ts';
 import { type Observation, ObservedRequest } from './observed-request.ts';
@@ -48,6 +49,7 @@ export class Exchange {
   #answer: http.IncomingMessage | undefined;
   #meter: AnswerMeter | undefined;
   #hidesUsage = false;
+  #hasPassed = false;
   #isReaderSlow = false;
   #hasTimedOut = false;
   #isOver = false;
@@ -75,10 +77,7 @@ export class Exchange {
     this.#host.limits.own.open++;
     response.sendDate = false;
     response.on('close', () => this.#closed());
-    response.on('drain', () => {
-      this.#isReaderSlow = false;
-      this.#answer?.resume();
-    });
+    response.on('drain', () => this.#drained());
     // What goes wrong with the client's connection ends in its close.
     response.on('error', () => undefined);
     request.on('error', () => undefined);
@@ -226,9 +225,22 @@ export class Exchange {
   }
 
   #pass(chunk: Buffer): void {
-    if (this.#response.write(chunk)) return;
+    const response = this.#response;
+    const { socket } = response;
+    // The first piece goes with the head. A response has a socket only while it is its turn, so nothing is overtaken.
+    const isFramed = this.#hasPassed && response.chunkedEncoding && socket && chunk.length <= MAX_FRAMED_BYTES;
+    this.#hasPassed = true;
+    if (isFramed) {
+      if (chunk.length === 0 || socket.write(frameChunk(chunk))) return;
+      socket.once('drain', () => this.#drained());
+    } else if (response.write(chunk)) return;
     this.#isReaderSlow = true;
     this.#answer?.pause();
+  }
+
+  #drained(): void {
+    this.#isReaderSlow = false;
+    this.#answer?.resume();
   }
 
   #ended(answer: http.IncomingMessage): void {

@@ -113,9 +113,9 @@ export async function readMetrics(gateway: RunningGateway, prefix: string): Prom
   );
 }
 
-/** Waits until a condition holds; its last failure is thrown after two seconds. */
+/** Waits until a condition holds; its last failure is thrown after ten seconds. */
 export async function eventually(check: () => void | Promise<void>): Promise<void> {
-  const until = Date.now() + 2000;
+  const until = Date.now() + 10_000;
   for (;;) {
     try {
       return await check();
