@@ -211,7 +211,7 @@ describe('a disk that fills up', () => {
       fs.writeFileSync(config, 'retention: {}\n');
       small = await startProgram(path.join(disk, 'data'), ['--config', config, ...ports]);
       const { bavail, bsize } = fs.statfsSync(disk);
-      fs.writeFileSync(path.join(disk, 'ballast'), Buffer.alloc(bavail * bsize - 3 * 2 ** 20));
+      fs.writeFileSync(path.join(disk, 'ballast'), Buffer.alloc(bavail * bsize - 2 ** 20));
       await new Promise((resolve) => setTimeout(resolve, 2500));
       expect(await write(small, 2000)).toBe(503);
       expect(await times()).toEqual([...taken, 1000]);
