@@ -230,7 +230,13 @@ describe('OTLP', () => {
   it('carries the same numbers', { timeout: 60_000 }, async () => {
     const address = await serve({ '/metrics': textOf('tensorrt-llm-1.2.txt') });
     program = await startProgram(path.join(directory, 'data'));
-    await startExporter([`${address},deployment=chat`, '--otlp-endpoint', program.otlpHttpUrl, '--otlp-interval', '1s']);
+    await startExporter([
+      `${address},deployment=chat`,
+      '--otlp-endpoint',
+      program.otlpHttpUrl,
+      '--otlp-interval',
+      '1s',
+    ]);
     const outcomes = () => valuesOf('sum by (outcome) (inference_requests_total)', 'outcome');
     await until(async () => Object.keys(await outcomes()).length > 0);
     expect(await outcomes()).toEqual({ ok: 2100, truncated: 300, cancelled: 14, error: 5 });

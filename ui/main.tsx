@@ -12,21 +12,31 @@ import './styles/moment.css';
 import './styles/trace.css';
 import './styles/explorer.css';
 import { RequestQueue } from './api/requests.ts';
+import { tenantNames } from './api/tenants.ts';
 import { CursorStore } from './chart/cursor-store.ts';
 import { ColorRegistry } from './data/series-style.ts';
 import { App } from './pane/App.tsx';
 import { ServicesContext } from './pane/services.ts';
 import { ViewStore } from './view/store.ts';
 
-const services = {
-  queue: new RequestQueue(),
-  view: new ViewStore(),
-  cursor: new CursorStore(),
-  colors: new ColorRegistry(),
-};
+const queue = new RequestQueue();
+const view = new ViewStore();
 
-createRoot(document.getElementById('root') as HTMLElement).render(
-  <ServicesContext value={services}>
-    <App />
-  </ServicesContext>,
-);
+/** The page itself is nobody's; whose data it shows stands in its address. */
+async function start(): Promise<void> {
+  // A server that doesn't answer now is asked again by the page, which says so.
+  const tenants = await tenantNames(queue).catch(() => []);
+  const tenant = view.get().tenant ?? tenants[0];
+  if (tenant !== undefined && tenants.length > 0) {
+    queue.askAs(tenant);
+    view.change({ tenant });
+  }
+  const services = { queue, view, cursor: new CursorStore(), colors: new ColorRegistry(), tenants };
+  createRoot(document.getElementById('root') as HTMLElement).render(
+    <ServicesContext value={services}>
+      <App />
+    </ServicesContext>,
+  );
+}
+
+void start();

@@ -4,4 +4,17 @@
 export type { GovernanceApi, PolicyStatus } from './barograph-cardinality.ts';
 export { BodyBudget } from './body-budget.ts';
 export { type GrpcReceiver, startOtlpGrpc } from './otlp-grpc.ts';
-export { createHttpServer, createOtlpHttpServer, type HttpParts } from './server.ts';
+export {
+  createHttpServer,
+  createOtlpHttpServer,
+  createSharedServer,
+  type HttpParts,
+  MAX_HEADER_BYTES,
+} from './server.ts';
+export {
+  listenForTenants,
+  type TenantDirectory,
+  type TenantListener,
+  type TenantServers,
+  tenantName,
+} from './tenants.ts';

@@ -54,7 +54,6 @@ export function addLokiRoutes(app: FastifyInstance, api: LokiApi): void {
   app.get('/loki/api/v1/status/buildinfo', (_request, reply) =>
     reply.send({ version: api.version, revision: '', branch: '', buildDate: '', buildUser: '', goVersion: '' }),
   );
-  app.get('/ready', (_request, reply) => reply.type('text/plain; charset=utf-8').send('ready\n'));
 }
 
 /** Loki push in JSON, or in protobuf with snappy. The answer comes once the lines are durable. */

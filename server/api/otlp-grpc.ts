@@ -12,6 +12,7 @@ import { BarographError } from '../model/index.ts';
 import { DEFAULT_MAX_BYTES } from '../wire/index.ts';
 import type { OtlpReceiver } from './otlp.ts';
 import { exportAnswer, isRetryable, rpcCodeOf, statusAnswer } from './otlp-answer.ts';
+import { TENANT_HEADER } from './tenants.ts';
 
 /** Where the gRPC receiver listens and whom it lets in. */
 export interface GrpcOptions {
@@ -42,12 +43,15 @@ const MAX_CONCURRENT_CALLS = 32;
 
 type Call = ServerUnaryCall<Buffer, Buffer>;
 
+/** Who receives a call, by the tenant header that it came with, if it did. @throws BarographError. */
+export type ReceiverOf = (tenant: string | undefined) => OtlpReceiver | Promise<OtlpReceiver>;
+
 /**
  * Starts OTLP over gRPC: the `Export` methods of the three services. Messages stay bytes; the same decoders read them as
  * over HTTP. gzip is undone by the library.
  * @throws BarographError `listen` where the port can't be taken.
  */
-export async function startOtlpGrpc(receiver: OtlpReceiver, options: GrpcOptions): Promise<GrpcReceiver> {
+export async function startOtlpGrpc(receiverOf: ReceiverOf, options: GrpcOptions): Promise<GrpcReceiver> {
   const server = new Server({
     'grpc.max_receive_message_length': DEFAULT_MAX_BYTES,
     'grpc.max_concurrent_streams': MAX_CONCURRENT_CALLS,
@@ -55,17 +59,25 @@ export async function startOtlpGrpc(receiver: OtlpReceiver, options: GrpcOptions
   for (const signal of Object.keys(SERVICES) as OtlpSignal[]) {
     server.addService(exportService(SERVICES[signal]), {
       Export: (call: Call, callback: sendUnaryData<Buffer>) => {
-        answer(receiver, signal, call, options.token).then(
-          (body) => {
-            receiver.count(`otlp_grpc_${signal}`, 200);
-            callback(null, body);
-          },
-          (error: unknown) => {
-            const { httpStatus, ...failure } = describe(error);
-            receiver.count(`otlp_grpc_${signal}`, httpStatus);
-            callback(failure as Partial<ServiceError>);
-          },
-        );
+        let receiver: OtlpReceiver | undefined;
+        const found = async (): Promise<OtlpReceiver> => {
+          checkToken(call.metadata, options.token);
+          receiver = await receiverOf(call.metadata.get(TENANT_HEADER)[0]?.toString());
+          return receiver;
+        };
+        found()
+          .then((one) => answer(one, signal, call))
+          .then(
+            (body) => {
+              receiver?.count(`otlp_grpc_${signal}`, 200);
+              callback(null, body);
+            },
+            (error: unknown) => {
+              const { httpStatus, ...failure } = describe(error);
+              receiver?.count(`otlp_grpc_${signal}`, httpStatus);
+              callback(failure as Partial<ServiceError>);
+            },
+          );
       },
     });
   }
@@ -116,27 +128,20 @@ function exportService(name: string): ServiceDefinition {
   };
 }
 
-async function answer(
-  receiver: OtlpReceiver,
-  signal: OtlpSignal,
-  call: Call,
-  token: string | undefined,
-): Promise<Buffer> {
-  if (token !== undefined && !carries(call.metadata, token)) {
-    throw new BarographError({
-      code: 'unauthenticated',
-      status: 401,
-      where: 'authorization',
-      accepted: 'Bearer with the configured server.token',
-    });
-  }
+async function answer(receiver: OtlpReceiver, signal: OtlpSignal, call: Call): Promise<Buffer> {
   const outcome = takeOtlp(receiver.ways, signal, call.request, 'protobuf');
   await receiver.store.writer.commit();
   return exportAnswer(signal, outcome, 'protobuf');
 }
 
-function carries(metadata: Metadata, token: string): boolean {
-  return metadata.get('authorization')[0] === `Bearer ${token}`;
+function checkToken(metadata: Metadata, token: string | undefined): void {
+  if (token === undefined || metadata.get('authorization')[0] === `Bearer ${token}`) return;
+  throw new BarographError({
+    code: 'unauthenticated',
+    status: 401,
+    where: 'authorization',
+    accepted: 'Bearer with the configured server.token',
+  });
 }
 
 function describe(error: unknown): { code: number; details: string; metadata: Metadata; httpStatus: number } {

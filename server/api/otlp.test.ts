@@ -131,7 +131,7 @@ describe('OTLP over gRPC', () => {
   });
 
   async function start(take: () => never | ReturnType<typeof taken>, token?: string): Promise<void> {
-    grpc = await startOtlpGrpc(receiver(take), { host: '127.0.0.1', port: 0, token });
+    grpc = await startOtlpGrpc(() => receiver(take), { host: '127.0.0.1', port: 0, token });
     client = new Client(`127.0.0.1:${grpc.port}`, credentials.createInsecure());
   }
 
@@ -179,7 +179,7 @@ describe('OTLP over gRPC', () => {
 
   it('says which key to change where the port is taken', async () => {
     await start(taken);
-    const again = startOtlpGrpc(receiver(taken), { host: '127.0.0.1', port: grpc.port, token: undefined });
+    const again = startOtlpGrpc(() => receiver(taken), { host: '127.0.0.1', port: grpc.port, token: undefined });
     await expect(again).rejects.toThrow(/server\.otlp_grpc_port/);
   });
 });

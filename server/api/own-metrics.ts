@@ -6,7 +6,7 @@ import { bufferOf } from './answer.ts';
 import { addRoute } from './prometheus-answer.ts';
 
 /** Adds `GET /metrics`: the program's own metrics, in the format that the asker prefers. */
-export function addOwnMetrics(app: FastifyInstance, metrics: OwnMetrics): void {
+export function addOwnMetrics(app: FastifyInstance, metrics: Pick<OwnMetrics, 'collect'>): void {
   addRoute(app, ['GET'], '/metrics', (request, reply) => {
     const format = negotiateExposition(request.headers.accept);
     const { body } = encodeExposition(exposed(metrics), format);
@@ -14,7 +14,7 @@ export function addOwnMetrics(app: FastifyInstance, metrics: OwnMetrics): void {
   });
 }
 
-function* exposed(metrics: OwnMetrics): Iterable<ExposedFamily> {
+function* exposed(metrics: Pick<OwnMetrics, 'collect'>): Iterable<ExposedFamily> {
   for (const { name, help, type, points } of metrics.collect()) {
     const series = points.map(({ labels, value }) => ({
       labels: labelsFromRecord({ ...labels, [METRIC_NAME]: name }),

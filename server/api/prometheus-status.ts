@@ -6,6 +6,7 @@ import type { Params } from './params.ts';
 import { addDataRoute, addRoute } from './prometheus-answer.ts';
 import { invalidParameter, parseBoolean, parseInteger } from './prometheus-params.ts';
 import { listScrapePools, listTargetMetadata, listTargets, type TargetsApi } from './prometheus-targets.ts';
+import { programInfo } from './readiness.ts';
 
 /** What the status routes tell about. */
 export interface StatusApi {
@@ -43,31 +44,17 @@ export function addStatusRoutes(app: FastifyInstance, api: StatusApi): void {
   data('notifications', () => []);
   // It reads 204 as "no more listeners", and doesn't ask again.
   addRoute(app, ['GET'], '/api/v1/notifications/live', (_request, reply) => reply.code(204).send());
-  addRoute(app, ['GET'], '/version', (_request, reply) =>
-    reply.type('text/plain; charset=utf-8').send(`${JSON.stringify(programInfo(api))}\n`),
-  );
   for (const path of ['/-/reload', '/-/quit']) {
     // As Prometheus without `--web.enable-lifecycle`: signals end the program, and files are read again as they change.
     addRoute(app, ['POST', 'PUT'], path, (_request, reply) =>
       reply.code(403).type('text/plain; charset=utf-8').send('Lifecycle API is not enabled.'),
     );
   }
-  addRoute(app, ['GET'], '/-/healthy', (_request, reply) =>
-    reply.type('text/plain; charset=utf-8').send('Barograph is healthy.\n'),
-  );
-  addRoute(app, ['GET'], '/-/ready', (_request, reply) =>
-    reply.type('text/plain; charset=utf-8').send('Barograph is ready.\n'),
-  );
-}
-
-/** The fields that Prometheus fills from its build. */
-function programInfo({ version }: StatusApi) {
-  return { version, revision: '', branch: '', buildUser: '', buildDate: '', goVersion: '' };
 }
 
 function buildInfo(api: StatusApi) {
   return {
-    ...programInfo(api),
+    ...programInfo(api.version),
     application: 'Barograph',
     // Grafana takes a server that names features for a Mimir, with its rulers' API.
     features: {},

@@ -12,6 +12,7 @@ import { addOwnMetrics } from './own-metrics.ts';
 import { addPrometheusRoutes, type PrometheusApi } from './prometheus.ts';
 import { addPrometheusAdmin } from './prometheus-admin.ts';
 import { sendPrometheusError } from './prometheus-answer.ts';
+import { addReadiness } from './readiness.ts';
 import { addRemoteWrite, type Receivers } from './receivers.ts';
 import { addRetentionRoutes } from './retention.ts';
 import { addTempoRoutes, type TempoApi } from './tempo.ts';
@@ -42,7 +43,7 @@ export interface HttpParts extends HttpOptions {
 }
 
 /** Bytes of a request's line and headers: a long query asked for by GET has its place there. */
-const MAX_HEADER_BYTES = 256 * 1024;
+export const MAX_HEADER_BYTES = 256 * 1024;
 
 /** A server without routes. Bodies arrive as buffers; each route decodes its own. */
 function createApp(options: HttpOptions): FastifyInstance {
@@ -98,5 +99,32 @@ export function createHttpServer(parts: HttpParts): FastifyInstance {
   addCanaryRoutes(app, parts.canary);
   addUiRoutes(app, parts.uiFolder);
   addOwnMetrics(app, parts.metrics);
+  addReadiness(app, parts.prometheus.version);
+  // One who asks for tenants here is the only one.
+  addTenantList(app, () => []);
+  return app;
+}
+
+function addTenantList(app: FastifyInstance, names: () => readonly string[]): void {
+  app.get('/api/barograph/v1/tenants', (_request, reply) => reply.send({ tenants: names() }));
+}
+
+/** What the server of requests that are no tenant's is made of. */
+export interface SharedParts extends HttpOptions {
+  readonly version: string;
+  readonly metrics: Pick<OwnMetrics, 'collect'>;
+  readonly uiFolder: string;
+  /** Names of the tenants, sorted. */
+  readonly tenants: () => readonly string[];
+}
+
+/** Builds the server of requests that are no tenant's: the page, readiness, versions, the program's own metrics. */
+export function createSharedServer(parts: SharedParts): FastifyInstance {
+  const app = createApp(parts);
+  addCompression(app);
+  addUiRoutes(app, parts.uiFolder);
+  addOwnMetrics(app, parts.metrics);
+  addReadiness(app, parts.version);
+  addTenantList(app, parts.tenants);
   return app;
 }

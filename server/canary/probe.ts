@@ -15,7 +15,8 @@ export interface ProbeParts {
   readonly store: Pick<Store, 'findTexts' | 'deleteDeployment'>;
   /** The data directory. */
   readonly directory: string;
-  readonly targets: CanaryTargets;
+  /** Where the process listens, asked at the start of a run. */
+  readonly targets: () => CanaryTargets;
   /** Scrapes a target at `host:port` once, as jobs are scraped, and resolves once it is stored. */
   readonly scrape: (address: string, signal: AbortSignal) => Promise<void>;
   /** Calls back with every line that the program logs, until the function that it returns is called. */
@@ -92,7 +93,7 @@ export class Probe {
   }
 
   private async sendAll(): Promise<void> {
-    const { targets } = this.parts;
+    const targets = this.parts.targets();
     const grpc = new GrpcSender(targets);
     try {
       const shape = { items: ITEMS, nowMs: Date.now() };
@@ -135,7 +136,7 @@ export class Probe {
   /** Asks the APIs for all that they know of what was sent. @returns What is missing, so that nothing is proved. */
   private async askBack(): Promise<string | undefined> {
     let missing: string | undefined;
-    const { targets } = this.parts;
+    const targets = this.parts.targets();
     const metric = `{deployment="${CANARY_NAME}"}`;
     const startS = String(this.startedMs / 1000 - 3600);
     const routes: readonly (readonly [string, Record<string, string>])[] = [

@@ -10,6 +10,8 @@ export interface CanaryTargets {
   /** `host:port` of OTLP over gRPC. */
   readonly otlpGrpcAddress: string;
   readonly token: string | undefined;
+  /** Whose data is tested; `undefined` where the process has no tenants. */
+  readonly tenant: string | undefined;
 }
 
 /** What a receiver said. */
@@ -49,8 +51,11 @@ export async function sendHttp(
   }
 }
 
-function authorization({ token }: CanaryTargets): Record<string, string> {
-  return token === undefined ? {} : { authorization: `Bearer ${token}` };
+function authorization({ token, tenant }: CanaryTargets): Record<string, string> {
+  return {
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    ...(tenant !== undefined && { 'x-scope-orgid': tenant }),
+  };
 }
 
 function kindOf(status: number): Answer['kind'] {

@@ -4,6 +4,9 @@ import type { Governor } from '../govern/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import type { ReadPolicy } from './policy-source.ts';
 
+/** A policy as it is in force for one tenant. */
+type OnePolicy = Pick<ReadPolicy, 'changes' | 'files'>;
+
 /** How often the files are looked at: by their stamps rather than by events, which mounts of Kubernetes don't send. */
 const LOOK_MS = 2000;
 
@@ -11,9 +14,9 @@ interface ReloadParts {
   readonly governor: Governor;
   readonly log: Logger;
   /** Reads the policy anew. @throws BarographError. */
-  readonly read: () => ReadPolicy;
+  readonly read: () => OnePolicy;
   /** What was read at the start. */
-  readonly first: ReadPolicy;
+  readonly first: Pick<OnePolicy, 'files'>;
 }
 
 /** Takes the policy up again when its files change, and on SIGHUP. One that is wrong changes nothing. */
@@ -38,6 +41,8 @@ export class PolicyReloader {
   }
 
   start(): void {
+    // Each tenant has a reloader of its own.
+    process.setMaxListeners(Math.max(process.getMaxListeners(), process.listenerCount('SIGHUP') + 2));
     process.on('SIGHUP', this.onSignal);
     this.timer = setInterval(() => {
       if (this.files.length > 0 && stampOf(this.files) !== this.stamp) this.reload('a file changed');

@@ -3,7 +3,22 @@ import { canarySchema } from '../canary/index.ts';
 import { type GovernConfig, parseGovern } from '../govern/index.ts';
 import { BarographError } from '../model/index.ts';
 import { scrapeSchema } from '../scrape/index.ts';
-import { retentionSchema, shownRetention } from '../store/index.ts';
+import { type RetentionSettings, retentionSchema, shownRetention } from '../store/index.ts';
+
+const tenantsSchema = z
+  .strictObject({
+    /** Whether each request must name its tenant in X-Scope-OrgID; each has a folder, limits and policy of its own. */
+    enabled: z.boolean().default(false),
+    /** The tenants that there may be; where nobody is named, whoever writes first. */
+    allowed: z.array(z.string()).default([]),
+    /** Tenants at most: each costs a store's and a query pool's memory. */
+    max: z.int().min(1).max(256).default(8),
+    /** The tenant that `scrape` writes into. */
+    scrape: z.string().default('anonymous'),
+    /** By tenant, what is other than everybody's; their policies stand in the policy. */
+    overrides: z.record(z.string(), z.strictObject({ retention: z.unknown().optional() })).default({}),
+  })
+  .prefault({});
 
 /** Everything that can be set, with its default. Each room owns its part. */
 export const configSchema = z.strictObject({
@@ -52,6 +67,7 @@ export const configSchema = z.strictObject({
       max_series: z.int().min(100).default(1_000_000),
     })
     .prefault({}),
+  tenants: tenantsSchema,
   /** What is scraped: `global` and `scrape_configs` as in a Prometheus configuration. */
   scrape: scrapeSchema.prefault({}),
   /** The content canary. */
@@ -62,41 +78,43 @@ export const configSchema = z.strictObject({
 });
 
 /** A complete configuration. */
-export type Config = Omit<z.infer<typeof configSchema>, 'govern'> & { readonly govern: GovernConfig };
+export type Config = Omit<Parsed, 'govern' | 'tenants'> & {
+  readonly govern: GovernConfig;
+  readonly tenants: Omit<Parsed['tenants'], 'overrides'> & {
+    readonly overrides: Readonly<Record<string, { readonly retention: RetentionSettings } | undefined>>;
+  };
+};
+type Parsed = z.infer<typeof configSchema>;
 
 /** The configuration with its secrets replaced, for everyone who may read the API. */
 export function withoutSecrets(config: Config): Readonly<Record<string, unknown>> {
   const { token } = config.server;
   const server = { ...config.server, token: token === undefined ? undefined : '<secret>' };
   const retention = shownRetention(config.retention);
-  return { ...config, server, retention, scrape: config.scrape.shown, govern: config.govern.shown };
+  const overrides = Object.fromEntries(
+    Object.entries(config.tenants.overrides).map(([name, own]) => [
+      name,
+      own && { retention: shownRetention(own.retention) },
+    ]),
+  );
+  const tenants = { ...config.tenants, overrides };
+  return { ...config, server, retention, tenants, scrape: config.scrape.shown, govern: config.govern.shown };
 }
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
+
+type PlaceOf = (path: readonly PropertyKey[]) => string | undefined;
 
 /**
  * Completes and checks a configuration.
  * @param placeOf says where a key was written, such as `barograph.yaml:12`; `undefined` where it is in no file
  * @throws BarographError `bad_config`, `bad_policy` naming the key.
  */
-export function parseConfig(
-  input: unknown,
-  placeOf: (path: readonly PropertyKey[]) => string | undefined = () => undefined,
-): Config {
-  const result = configSchema.safeParse(input);
-  if (!result.success) {
-    const issue = result.error.issues[0];
-    const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]] : issue.path;
-    throw new BarographError({
-      code: 'bad_config',
-      status: 500,
-      where: `${placeOf(path) ?? 'configuration'} › ${path.join('.')}`,
-      got: issue.message,
-      fix: 'docs/reference/configuration.md lists every key',
-    });
-  }
-  const govern = parseGovern(result.data.govern, (path) => placeOf(['govern', ...path]));
-  const config: Config = { ...result.data, govern };
+export function parseConfig(input: unknown, placeOf: PlaceOf = () => undefined): Config {
+  const parsed = checked(configSchema, input, [], placeOf);
+  const govern = parseGovern(parsed.govern, (path) => placeOf(['govern', ...path]));
+  const tenants = { ...parsed.tenants, overrides: tenantOverrides(parsed, input, placeOf) };
+  const config: Config = { ...parsed, govern, tenants };
   if (!LOOPBACK.test(config.server.host) && config.server.token === undefined) {
     throw new BarographError({
       code: 'bad_config',
@@ -108,4 +126,38 @@ export function parseConfig(
     });
   }
   return config;
+}
+
+/** What a schema makes of a value. @throws BarographError `bad_config` naming the key. */
+function checked<T extends z.ZodType>(
+  schema: T,
+  value: unknown,
+  at: readonly PropertyKey[],
+  placeOf: PlaceOf,
+): z.infer<T> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const path = [...at, ...issue.path, ...(issue.code === 'unrecognized_keys' ? [issue.keys[0]] : [])];
+  throw new BarographError({
+    code: 'bad_config',
+    status: 500,
+    where: `${placeOf(path) ?? 'configuration'} › ${path.map(String).join('.')}`,
+    got: issue.message,
+    fix: 'docs/reference/configuration.md lists every key',
+  });
+}
+
+/** The retention of tenants: everybody's, with what is other for them. */
+function tenantOverrides({ tenants }: Parsed, input: unknown, placeOf: PlaceOf): Config['tenants']['overrides'] {
+  const { retention: base = {} } = (input ?? {}) as { readonly retention?: object };
+  return Object.fromEntries(
+    Object.entries(tenants.overrides).flatMap(([name, { retention }]) => {
+      if (retention === undefined) return [];
+      const path = ['tenants', 'overrides', name, 'retention'];
+      const isMapping = typeof retention === 'object' && retention !== null;
+      const written = isMapping ? { ...base, ...retention } : retention;
+      return [[name, { retention: checked(retentionSchema, written, path, placeOf) }]];
+    }),
+  );
 }

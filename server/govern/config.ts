@@ -1,6 +1,7 @@
 import { BarographError } from '../model/index.ts';
 import type { PolicyChanges } from './default-policy.ts';
 import { type PlaceOf, parsePolicy } from './policy-file.ts';
+import { parseTenantPolicies } from './tenant-policies.ts';
 
 /** The part `govern` of the configuration. */
 export interface GovernConfig {
@@ -8,6 +9,8 @@ export interface GovernConfig {
   readonly policyFile: string | undefined;
   /** What the policy in the configuration itself changes. */
   readonly changes: PolicyChanges;
+  /** What it changes for tenants that have a policy of their own. */
+  readonly tenants: ReadonlyMap<string, PolicyChanges>;
   /** As it was written, for users to see. */
   readonly shown: unknown;
 }
@@ -19,7 +22,12 @@ export interface GovernConfig {
 export function parseGovern(written: unknown, placeOf: PlaceOf): GovernConfig {
   const shown = written ?? {};
   if (typeof shown !== 'object' || !Object.hasOwn(shown, 'policy_file'))
-    return { policyFile: undefined, changes: parsePolicy(shown, placeOf), shown };
+    return {
+      policyFile: undefined,
+      changes: parsePolicy(shown, placeOf),
+      tenants: parseTenantPolicies(shown, placeOf),
+      shown,
+    };
   const { policy_file: policyFile, ...rest } = shown as Record<string, unknown>;
   const others = Object.keys(rest);
   if (others.length > 0) {
@@ -40,5 +48,5 @@ export function parseGovern(written: unknown, placeOf: PlaceOf): GovernConfig {
       accepted: 'the path of a file',
     });
   }
-  return { policyFile, changes: {}, shown };
+  return { policyFile, changes: {}, tenants: new Map(), shown };
 }

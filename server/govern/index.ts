@@ -53,3 +53,4 @@ export {
 export { type AggregationRule, baseName, FLEET_PREFIX } from './rule.ts';
 export type { KnownSeries } from './series-ledger.ts';
 export type { SharedCounts, SharedVerdict } from './shared-verdict.ts';
+export { parseTenantPolicies } from './tenant-policies.ts';

@@ -10,7 +10,8 @@ import { compileRelabel } from './relabel.ts';
 export type PlaceOf = (path: readonly PropertyKey[]) => string | undefined;
 
 /**
- * Checks a policy as it was written and says what it changes.
+ * Checks a policy as it was written and says what it changes for those who have none of their own; what it says of tenants
+ * is read by `parseTenantPolicies`.
  * @throws BarographError `bad_policy` naming file, line and key, what came and what is accepted.
  */
 export function parsePolicy(input: unknown, placeOf: PlaceOf = () => undefined): PolicyChanges {
@@ -40,7 +41,7 @@ function issueError(issue: Issue, input: unknown, placeOf: PlaceOf): BarographEr
   return policyError(issue.path, shown(valueAt(input, issue.path)), acceptedBy(issue), placeOf);
 }
 
-function policyError(
+export function policyError(
   path: readonly PropertyKey[],
   got: string,
   accepted: string | undefined,

@@ -130,6 +130,8 @@ export const policyFile = z.strictObject({
       descriptions: z.array(name).default([]),
     })
     .prefault({}),
+  /** By tenant, what is other than everybody's: the same keys. */
+  tenants: z.record(name, z.unknown()).default({}),
 });
 /** A policy as it was written, checked key by key. */
 export type PolicyFile = z.infer<typeof policyFile>;

@@ -33,6 +33,7 @@ export class RequestQueue {
   readonly #maxInFlight: number;
   readonly #fetch: Fetch;
   #open = 0;
+  #tenant: string | undefined;
   #lostMs: number | undefined;
   readonly #listeners = new Set<() => void>();
 
@@ -40,6 +41,11 @@ export class RequestQueue {
   constructor(maxInFlight = 6, fetchFunction: Fetch = (url, init) => fetch(url, init)) {
     this.#maxInFlight = maxInFlight;
     this.#fetch = fetchFunction;
+  }
+
+  /** Asks for this tenant's data from now on. */
+  askAs(name: string): void {
+    this.#tenant = name;
   }
 
   /** The parsed JSON of an answer. Rejects with `RequestError`, or an `AbortError` once `signal` is aborted. */
@@ -95,7 +101,9 @@ export class RequestQueue {
     this.#open++;
     try {
       if (signal.aborted) throw abortError();
-      const response = await this.#fetch(url, { headers: { Accept: 'application/json' }, signal });
+      const headers: Record<string, string> = { Accept: 'application/json' };
+      if (this.#tenant !== undefined) headers['X-Scope-OrgID'] = this.#tenant;
+      const response = await this.#fetch(url, { headers, signal });
       this.#setLost(false);
       return await readJson(response);
     } catch (error) {

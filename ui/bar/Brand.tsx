@@ -1,4 +1,5 @@
 import { useServices } from '../pane/services.ts';
+import { TenantPicker } from './TenantPicker.tsx';
 
 /** The program's name, and the pages to go to. */
 export function Brand({ page }: { readonly page: 'pane' | 'cardinality' }) {
@@ -30,6 +31,7 @@ export function Brand({ page }: { readonly page: 'pane' | 'cardinality' }) {
           Cardinality
         </button>
       </nav>
+      <TenantPicker />
     </>
   );
 }

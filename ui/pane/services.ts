@@ -12,6 +12,8 @@ export interface Services {
   readonly view: ViewStore;
   readonly cursor: CursorStore;
   readonly colors: ColorRegistry;
+  /** The server's tenants, sorted; none where it has one store for everybody. */
+  readonly tenants: readonly string[];
 }
 
 export const ServicesContext = createContext<Services | undefined>(undefined);

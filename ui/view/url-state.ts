@@ -24,6 +24,8 @@ export interface ViewState {
   readonly page?: 'cardinality';
   /** What is looked at on it. */
   readonly subject?: Subject;
+  /** Whose data is shown, where the server has tenants. */
+  readonly tenant?: string;
 }
 
 /** A metric or a label that the cardinality page shows in detail. */
@@ -61,12 +63,15 @@ export function parseView(search: string): ViewState {
   if (params.get('view') === 'cardinality') view.page = 'cardinality';
   const subject = parseSubject(params);
   if (subject) view.subject = subject;
+  const tenant = params.get('tenant');
+  if (tenant) view.tenant = tenant;
   return view;
 }
 
 /** The query of a view's URL, without `?`, with defaults left out; `parseView` reads it back to the same view. */
 export function printView(view: ViewState): string {
   const params = new URLSearchParams();
+  if (view.tenant) params.set('tenant', view.tenant);
   if (view.range.kind === 'fixed') {
     params.set('from', String(view.range.fromMs));
     params.set('to', String(view.range.toMs));
