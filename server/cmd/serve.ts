@@ -44,30 +44,36 @@ export async function serve(config: Config, readPolicy?: () => ReadPolicy): Prom
   const bodies = new BodyBudget(BODIES_IN_FLIGHT * maxBodyBytes);
   const house: House = { config, log, logged, startedMs, bodies, targets: () => targets };
   const rooms = config.tenants.enabled ? await openForTenants(house, read) : await openForAll(house, read);
-  const http = await rooms.listen('http', config.server.port, 'server.port');
-  const otlpHttp = await rooms.listen('otlpHttp', config.server.otlp_http_port, 'server.otlp_http_port');
-  const grpc = await startOtlpGrpc(rooms.receiverOf, { host, port: config.server.otlp_grpc_port, token });
-  const [url, otlpHttpUrl] = [http.url, otlpHttp.url];
-  const otlpGrpcAddress = `${host.includes(':') ? `[${host}]` : host}:${grpc.port}`;
-  Object.assign(targets, { url, otlpHttpUrl, otlpGrpcAddress });
-  await rooms.start();
-  const startMs = Date.now() - startedMs;
-  const { data } = config;
-  log.info({ url, otlpHttpUrl, otlpGrpcAddress, data, series: rooms.seriesCount(), startMs }, 'listening');
-  let closing: Promise<void> | undefined;
-  return {
-    url,
-    otlpHttpUrl,
-    otlpGrpcAddress,
-    close() {
-      closing ??= (async () => {
-        await Promise.all([http.close(), otlpHttp.close(), grpc.close()]);
-        await rooms.close();
-        log.info('stopped');
-      })();
-      return closing;
-    },
+  /** What listens, to be closed again if something after it can't. */
+  const open: { close(): Promise<void> }[] = [];
+  const keep = <T extends { close(): Promise<void> }>(one: T): T => {
+    open.push(one);
+    return one;
   };
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= Promise.all(open.map((one) => one.close())).then(() => rooms.close());
+    return closing;
+  };
+  try {
+    const { url } = keep(await rooms.listen('http', config.server.port, 'server.port'));
+    const { url: otlpHttpUrl } = keep(
+      await rooms.listen('otlpHttp', config.server.otlp_http_port, 'server.otlp_http_port'),
+    );
+    const grpcOptions = { host, port: config.server.otlp_grpc_port, token };
+    const grpc = keep(await startOtlpGrpc(rooms.receiverOf, grpcOptions));
+    const otlpGrpcAddress = `${host.includes(':') ? `[${host}]` : host}:${grpc.port}`;
+    Object.assign(targets, { url, otlpHttpUrl, otlpGrpcAddress });
+    await rooms.start();
+    const startMs = Date.now() - startedMs;
+    const { data } = config;
+    log.info({ url, otlpHttpUrl, otlpGrpcAddress, data, series: rooms.seriesCount(), startMs }, 'listening');
+    return { url, otlpHttpUrl, otlpGrpcAddress, close: () => close().then(() => log.info('stopped')) };
+  } catch (error) {
+    // Without this the store's threads would keep a process alive that serves nobody.
+    await close();
+    throw error;
+  }
 }
 
 /** What listens and answers, with tenants or without. */

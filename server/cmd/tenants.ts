@@ -51,12 +51,12 @@ export class Tenants implements TenantDirectory {
   }
 
   async find(name: string, creates: boolean): Promise<Tenant> {
-    const known = this.open.get(name);
-    if (known) return known;
     const { allowed, max } = this.house.config.tenants;
     if (allowed.length > 0 && !allowed.includes(name)) {
       throw unknown(name, 'a tenant of tenants.allowed', 'add it to tenants.allowed, or correct the header');
     }
+    const known = this.open.get(name);
+    if (known) return known;
     if (!creates) {
       throw unknown(
         name,
