@@ -21,7 +21,7 @@ const numbers = process.argv
   .map(Number);
 const [STREAMS = 500, PER_SECOND = 20, ROUNDS = 3, SECONDS = 6] = numbers;
 const EVENTS_A_STREAM = 100;
-const WARM_UP_SECONDS = 2;
+const WARM_UP_SECONDS = 3;
 const CLOCK_TICKS = 100;
 
 const children: ChildProcess[] = [];

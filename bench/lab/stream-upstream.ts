@@ -10,6 +10,8 @@ const TICK_MS = 1;
 interface Stream {
   readonly socket: net.Socket;
   sent: number;
+  length: number;
+  isFirst: boolean;
   /** When the next event is due, microseconds of the machine's monotonic clock. */
   dueUs: number;
 }
@@ -38,7 +40,7 @@ setInterval(() => {
   for (const stream of streams) {
     if (stream.dueUs > now) continue;
     stream.dueUs += GAP_US;
-    if (stream.sent++ < EVENTS) stream.socket.write(piece(`T=${String(nowUs()).padStart(16, '0')} token`));
+    if (stream.sent++ < stream.length) stream.socket.write(piece(`T=${String(nowUs()).padStart(16, '0')} token`));
     else {
       streams.delete(stream);
       stream.socket.write(END);
@@ -49,7 +51,7 @@ setInterval(() => {
 const server = net.createServer({ noDelay: true }, (socket) => {
   let head = '';
   let bodyLeft = 0;
-  const stream: Stream = { socket, sent: 0, dueUs: 0 };
+  const stream: Stream = { socket, sent: 0, length: 0, isFirst: true, dueUs: 0 };
   socket.on('error', () => undefined);
   socket.on('close', () => streams.delete(stream));
   socket.on('data', (data) => {
@@ -66,6 +68,9 @@ const server = net.createServer({ noDelay: true }, (socket) => {
     head = '';
     bodyLeft = 0;
     stream.sent = 0;
+    // Lengths differ, and clients that all came at once find streams under way, so that their requests spread out.
+    stream.length = Math.round(EVENTS * ((stream.isFirst ? 0 : 0.5) + Math.random()));
+    stream.isFirst = false;
     // Streams are spread over the gap, as those of a real server are.
     stream.dueUs = nowUs() + Math.random() * GAP_US;
     socket.write(HEAD);

@@ -188,6 +188,7 @@ export class Exchange {
     if (answer.headers['transfer-encoding'] === undefined || this.#request.method === 'HEAD')
       headers = withHeader(headers, 'trailer', undefined);
     const hides = this.#hidesUsage && isPlainStream(answer);
+    this.#hidesUsage = hides;
     if (hides)
       headers = [...withHeader(headers, 'content-length', undefined), 'x-barograph-usage', 'asked, and hidden'];
     try {
