@@ -142,7 +142,7 @@ export async function fuzzContent(options: ContentFuzzOptions): Promise<ContentF
     const store = await openStore({ directory });
     try {
       const sent = await sendAll(await openProgram(store), options);
-      const leaks = await findLeaks(store, directory, sent);
+      const leaks = await findLeaks(store, directory, sent, options.only);
       const stored = store.writer.stats.rows;
       const hiddenByPath: Record<string, number> = {};
       for (const { path: name } of sent.hider.places) hiddenByPath[name] = (hiddenByPath[name] ?? 0) + 1;
@@ -180,6 +180,7 @@ async function sendAll(program: Program, { seed, messages, onProgress, only }: C
     (below) => draw(below),
     () => draw(8) === 0,
   );
+  hider.control = drawRoot();
   const names = Object.keys(PATHS);
   const messageOf: number[] = [];
   let refused = 0;
@@ -205,9 +206,18 @@ async function sendAll(program: Program, { seed, messages, onProgress, only }: C
   return { hider, messageOf, refused };
 }
 
-async function findLeaks(store: Store, directory: string, { hider, messageOf }: Sent): Promise<Leak[]> {
+async function findLeaks(
+  store: Store,
+  directory: string,
+  { hider, messageOf }: Sent,
+  only: number | undefined,
+): Promise<Leak[]> {
   const needles = needlesOf(hider.root);
   const texts = needles.map(({ text }) => text);
+  // A search that doesn't see what must be there proves nothing.
+  const seen = hider.places.length > 0 ? await store.findTexts([hider.control]) : [];
+  const isSeen = ['logs.', 'spans.'].every((table) => seen.some(({ place }) => place.startsWith(table)));
+  if (!isSeen && only === undefined) throw new Error('the control was not found: send more messages');
   const inTables = (await store.findTexts(texts)).map(({ place, text }) => ({ found: place, text }));
   const { matches } = await searchFiles({ directory, needles: texts, sinceMs: 0 });
   const inFiles = matches.map(({ file, text }) => ({ found: file, text }));

@@ -105,7 +105,7 @@ export class ExtrasCleaner {
       !SPEAKING.test(help) &&
       !speaks(help) &&
       // A description is written as it is read.
-      readings(help).next().done === true &&
+      [...readings(help)].length === 0 &&
       !this.fields.holdsContent(help) &&
       help.split(/\s+/).every((word) => sniffValue(word, 'identity', 'size') === undefined);
     if (isDescription) return help;

@@ -28,7 +28,7 @@ const WORDS = /[\p{L}][\p{L}'’]*(?:-ce)?/gu;
 /** Logs of C++ programs begin with the letter of their level, and `I/O` is no person. */
 const LEVEL_LETTER = /^(?:\S*\d\S*\s+)+I(?=[\s\d/])|^I(?=\s?\d)|\bI\/O\b|\bI(?=\s+[a-z]+\/)/g;
 /** Names such as `my_bucket`, `my-app`, `my.cnf` and `/my/path` are no words. */
-const COMPOUND = /(?<![\p{L}\d])(?:[\p{L}\d]+[_./\\@-])+[\p{L}\d]+(?![\p{L}\d])/gu;
+const COMPOUND = /\b[A-Za-z\d]+(?:[_./\\@-][A-Za-z\d]+)+\b/g;
 
 /**
  * Whether a text is what a person says to somebody, rather than what a program reports: it speaks in the first person, and
@@ -53,7 +53,8 @@ export function speaks(text: string): boolean {
   return asking >= 1 || first >= 3 || start.includes('?');
 }
 
-const HINT = new RegExp(`(?<![\\p{L}\\d_])(?:${[...FIRST_PERSON].join('|')})(?![\\p{L}\\d_])`, 'iu');
+/** The same words for a quick look; `\b` is quick, and takes a letter beyond ASCII for the end of a word. */
+const HINT = new RegExp(`\\b(?:${[...FIRST_PERSON].map((word) => word.replace(/['í].*/, '')).join('|')})\\b`, 'i');
 /** A word of a sentence; what stands before the first one is the time, level and source of a line. */
 const PLAIN_WORD = /(?:^|\s)\p{Ll}[\p{L}'’]{2,}(?=[\s,.!?:;]|$)/u;
 
