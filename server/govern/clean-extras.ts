@@ -13,8 +13,12 @@ const MAX_EXEMPLAR_CHARACTERS = 128;
 const ID_VALUE = /^[\w.:/+=-]{1,128}$/;
 const MAX_HELP_CHARACTERS = 512;
 const UNIT = /^[\w{}/%^.*()[\]-]{0,32}$/;
-/** A description of a metric speaks to nobody and asks nothing. */
-const SPEAKING = /\b(?:i|me|my|mine|you|your|yours|we|us|please|tell|write|explain)\b|[?!]/i;
+/**
+ * A description of a metric speaks to nobody and asks nothing. `I/O` is no person, and a write-ahead log no request to
+ * write something.
+ */
+const SPEAKING =
+  /\b(?:i(?!\/o\b)|me|my|mine|you|your|yours|we|us|please|tell|explain|write (?:me|us|a|an|my|your|some|about))\b|^\s*write (?!(?:log|ahead|latency|throughput|speed|bytes?|operations?|requests?|queue)\b)|[?!]/i;
 
 /** Cleans exemplars and metadata of metrics. */
 export class ExtrasCleaner {

@@ -195,6 +195,24 @@ describe('the canary', () => {
       expect(show(governor.governMetadata({ metric, type: 'counter', help, unit }, 'otlp'))).not.toContain('zanzibar');
     expect(show(governor.decisions())).not.toContain('zanzibar');
   });
+
+  it.each([
+    'Size of the write log directory.',
+    'Write log segment index that TSDB is currently writing to.',
+    'Approximate count of goroutines waiting on a resource (I/O or sync primitives).',
+    'Write latency of the disk, in seconds.',
+  ])('is not seen in a description: %s', (help) => {
+    const metadata = { metric: 'app_total', type: 'counter', help, unit: '' } as const;
+    expect(createGovernor().governMetadata(metadata, 'otlp').help).toBe(help);
+  });
+
+  it.each(['Write a poem about the sea.', 'write python code that sorts a list', 'Explain how I can do it.'])(
+    'is seen in one: %s',
+    (help) => {
+      const metadata = { metric: 'app_total', type: 'counter', help, unit: '' } as const;
+      expect(createGovernor().governMetadata(metadata, 'otlp').help).toBe('');
+    },
+  );
 });
 
 /** A string as Python prints it. */
