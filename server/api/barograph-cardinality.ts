@@ -1,14 +1,19 @@
 import type { FastifyInstance } from 'fastify';
 import {
+  COST_LABELS,
+  type CostTerms,
   cardinalityOfLabel,
   cardinalityOfMetric,
   cardinalityOverview,
+  costBy,
   describePolicy,
   type Governor,
+  isCostLabel,
+  printCostCsv,
 } from '../govern/index.ts';
 import { BarographError } from '../model/index.ts';
-import { badParameter, type Params } from './params.ts';
-import { addDataRoute } from './prometheus-answer.ts';
+import { badParameter, type Params, paramsOf } from './params.ts';
+import { addDataRoute, addRoute, sendPrometheusError } from './prometheus-answer.ts';
 
 /** Where the policy in force comes from, and how its last reload went. */
 export interface PolicyStatus {
@@ -24,6 +29,8 @@ export interface PolicyStatus {
 export interface GovernanceApi {
   readonly governor: Governor;
   readonly policyStatus: () => PolicyStatus;
+  /** What bytes and money are reckoned with, as of now. */
+  readonly costTerms: () => CostTerms;
 }
 
 const DEFAULT_LIMIT = 50;
@@ -31,9 +38,9 @@ const MAX_LIMIT = 1000;
 
 /**
  * Adds what governance tells of itself: `/api/barograph/v1/cardinality` (the whole), `…/metric?name=`, `…/label?name=`,
- * and `/api/barograph/v1/policy`. All of it is in memory, so it is answered at once.
+ * `/api/barograph/v1/cost`, and `/api/barograph/v1/policy`. All of it is in memory, so it is answered at once.
  */
-export function addGovernanceRoutes(app: FastifyInstance, { governor, policyStatus }: GovernanceApi): void {
+export function addGovernanceRoutes(app: FastifyInstance, { governor, policyStatus, costTerms }: GovernanceApi): void {
   const root = '/api/barograph/v1';
   addDataRoute(app, `${root}/cardinality`, (params) => {
     const overview = cardinalityOverview(governor, {
@@ -57,6 +64,30 @@ export function addGovernanceRoutes(app: FastifyInstance, { governor, policyStat
     ...policyStatus(),
     policy: describePolicy(governor.policy),
   }));
+  addRoute(app, ['GET'], `${root}/cost`, (request, reply) => {
+    try {
+      const params = paramsOf(request);
+      const options = { by: costLabelOf(params), limit: limitOf(params), nowMs: Date.now(), terms: costTerms() };
+      const view = costBy(governor.census, options);
+      reply.header('vary', 'accept');
+      if (!asksForCsv(request.headers.accept)) return reply.send({ status: 'success', data: view });
+      return reply.type('text/csv; charset=utf-8; header=present').send(printCostCsv(view));
+    } catch (error) {
+      return sendPrometheusError(request, reply, error);
+    }
+  });
+}
+
+function costLabelOf(params: Params): (typeof COST_LABELS)[number] {
+  const by = params.get('by') ?? 'team';
+  if (isCostLabel(by)) return by;
+  throw badParameter('by', JSON.stringify(by.slice(0, 40)), COST_LABELS.join(', '));
+}
+
+/** Whether CSV is accepted by its name, and JSON isn't. */
+function asksForCsv(accept = ''): boolean {
+  const types = accept.split(',').map((type) => type.split(';')[0].trim().toLowerCase());
+  return types.includes('text/csv') && !types.includes('application/json');
 }
 
 function limitOf(params: Params): number {

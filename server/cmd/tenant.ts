@@ -10,6 +10,7 @@ import { declareScrapeMetrics, Scraper, scrapeSchema } from '../scrape/index.ts'
 import { describeRetention, openStore, type RetentionSettings, type Store } from '../store/index.ts';
 import type { Logger, LogTap, OwnMetrics } from '../telemetry/index.ts';
 import { CensusFile } from './census-file.ts';
+import { costTerms } from './cost-terms.ts';
 import { declareGovernMetrics, ownMetrics } from './own-metrics.ts';
 import { PolicyReloader } from './policy-reload.ts';
 import type { ReadPolicy } from './policy-source.ts';
@@ -118,7 +119,11 @@ export async function openTenant(house: House, parts: TenantParts): Promise<Tena
     loki: { store, logs, queries, version: VERSION, count: own.countRequest },
     tempo: { queries, version: VERSION },
     canary,
-    governance: { governor, policyStatus: () => reloader.status },
+    governance: {
+      governor,
+      policyStatus: () => reloader.status,
+      costTerms: () => costTerms(store, retention, config.cost),
+    },
     metrics: own.registry,
     uiFolder: UI_FOLDER,
     ...options,

@@ -68,6 +68,15 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   tenants: tenantsSchema,
+  /** What storage costs, for the cost of each team, service and so on in money. */
+  cost: z
+    .strictObject({
+      /** The price of keeping one GiB for a month. */
+      per_gib_month: z.number().positive(),
+      /** Its unit, such as EUR. */
+      currency: z.string().regex(/^[A-Za-z$€£¥]{1,8}$/, 'expected a currency such as EUR'),
+    })
+    .optional(),
   /** What is scraped: `global` and `scrape_configs` as in a Prometheus configuration. */
   scrape: scrapeSchema.prefault({}),
   /** The content canary. */

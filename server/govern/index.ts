@@ -17,6 +17,18 @@ export {
   type RuleCensus,
   type SenderCensus,
 } from './census/census.ts';
+export type { CostCensus } from './census/cost.ts';
+export { COST_LABELS, type CostLabel } from './census/cost-labels.ts';
+export {
+  type CostOptions,
+  type CostRow,
+  type CostTerms,
+  type CostView,
+  costBy,
+  isCostLabel,
+  printCostCsv,
+  type SavingRow,
+} from './census/cost-views.ts';
 export type { Hitter } from './census/heavy-hitters.ts';
 export { hashOfText, mixed } from './census/sketch.ts';
 export { readCensus, writeCensus } from './census/store.ts';

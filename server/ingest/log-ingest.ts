@@ -59,6 +59,7 @@ export class LogIngest {
   take(entries: readonly LogEntry[], source: Source, nowNs: bigint): IngestOutcome {
     this.store.writer.assertRoom();
     const { buffer } = this.store.writer;
+    const { cost } = this.governor.census;
     let rejected = 0;
     let reason: string | undefined;
     for (const entry of entries) {
@@ -74,7 +75,11 @@ export class LogIngest {
         continue;
       }
       if (governed.timestampNs === 0n) governed.timestampNs = nowNs;
-      buffer.pushLog(this.store.streams.resolve(governed.stream), governed);
+      const stream = this.store.streams.resolve(governed.stream);
+      const before = buffer.textBytes;
+      buffer.pushLog(stream, governed);
+      const wide = Buffer.byteLength(governed.line) - governed.line.length;
+      cost.addLog(stream, governed.stream, buffer.textBytes - before + wide);
     }
     return { accepted: entries.length - rejected, rejected, reason };
   }

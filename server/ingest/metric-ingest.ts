@@ -65,7 +65,10 @@ export class MetricIngest implements SeriesDoor {
       },
       has: (labels) => store.series.find(labels) !== undefined,
     });
-    store.series.onNew = (labels) => governor.countStored(labels);
+    store.series.onNew = (labels) => {
+      governor.countStored(labels);
+      governor.census.cost.addSeries(store.series.size - 1, labels);
+    };
     store.writer.beforeCommit = () => this.drain();
   }
 
@@ -220,6 +223,9 @@ export class MetricIngest implements SeriesDoor {
       (...input) => buffer.pushAggregateInput(...input),
       (...input) => buffer.pushAggregateHistogram(...input),
     );
+    const { cost } = this.governor.census;
+    cost.addSamples(buffer.samples.series, buffer.samples.count);
+    buffer.visitHistograms((series, bytes) => cost.addHistogram(series, bytes));
   }
 
   private async restore(nowMs: number): Promise<void> {
@@ -232,7 +238,11 @@ export class MetricIngest implements SeriesDoor {
     for (const { series, timestampMs, histogram } of await store.lastHistograms(sinceMs)) {
       written.noteHistogram(series, timestampMs, histogram);
     }
-    for (const labels of store.series.committed()) this.governor.rememberSeries(labels);
+    let id = 0;
+    for (const labels of store.series.committed()) {
+      this.governor.rememberSeries(labels);
+      this.governor.census.cost.addSeries(id++, labels);
+    }
     await store.aggregateInputs((id, hi, lo, last, startMs, timestampMs) => {
       const output = this.restoreOutput(id, store.series.labels(id));
       if (output >= 0) aggregator.restoreInput(output, hi, lo, last, startMs, timestampMs);

@@ -23,6 +23,7 @@ export class TraceIngest {
   take(spans: readonly Span[], source: Source): IngestOutcome {
     this.store.writer.assertRoom();
     const { buffer } = this.store.writer;
+    const { cost } = this.governor.census;
     let rejected = 0;
     let reason: string | undefined;
     for (const span of spans) {
@@ -31,7 +32,10 @@ export class TraceIngest {
         reason ??= 'a time outside 1970 to 2262';
         continue;
       }
-      buffer.pushSpan(this.governor.governSpan(span, source));
+      const governed = this.governor.governSpan(span, source);
+      const before = buffer.textBytes;
+      buffer.pushSpan(governed);
+      cost.addSpan(governed, buffer.textBytes - before);
     }
     return { accepted: spans.length - rejected, rejected, reason };
   }

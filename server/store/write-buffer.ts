@@ -128,6 +128,13 @@ export class WriteBuffer {
     return this.histogramSeries.data.subarray(0, this.histograms.rows);
   }
 
+  /** Visits the histograms here: the series of each and the bytes of its encoded form. */
+  visitHistograms(visit: (series: number, bytes: number) => void): void {
+    for (let row = 0; row < this.histograms.rows; row++) {
+      visit(this.histogramSeries.data[row], this.histogramBody.data[row].length);
+    }
+  }
+
   /** One exemplar. */
   pushExemplar(series: number, exemplar: Exemplar): void {
     const row = this.exemplars.push();

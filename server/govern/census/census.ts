@@ -2,8 +2,9 @@ import { type Labels, labelValue, METRIC_NAME } from '../../model/index.ts';
 import type { Action, Source } from '../decisions.ts';
 import { FLEET_PREFIX } from '../rule.ts';
 import { sniffValue } from '../sniff.ts';
+import { CostCensus } from './cost.ts';
 import { HeavyHitters } from './heavy-hitters.ts';
-import { hashOfText, hashTexts, Sketch } from './sketch.ts';
+import { hashOfText, hashTexts, mixed, Sketch } from './sketch.ts';
 
 /** Registers of sketches as powers of two: one of everything, of a metric, of a metric's label, of a rule. */
 const [P_TOTAL, P_METRIC, P_LABEL, P_RULE] = [14, 12, 10, 11] as const;
@@ -46,6 +47,10 @@ export interface LabelOfMetric {
   /** Judgements that removed it, and that folded its value into `other`. */
   removed: number;
   folded: number;
+  /** What would be left of the metric's stored series without it; `undefined` where no stored series has it. */
+  without: Sketch | undefined;
+  /** Stored series of the metric that carry it. */
+  stored: number;
 }
 
 /** A label on all metrics. */
@@ -124,6 +129,9 @@ export class Census {
   stored = 0;
   leaking = 0;
   refused = 0;
+  /** What is stored by team, service and so on. */
+  readonly cost = new CostCensus();
+  private readonly pairHashes: number[] = [];
   private pairs = 0;
   private ruleCount = 0;
   private readonly isPlainName: (name: string) => boolean;
@@ -229,12 +237,24 @@ export class Census {
   /** A series is stored for the first time, or was stored when the process started. */
   addStored(labels: Labels, base: string): void {
     this.stored++;
-    this.metric(base).stored++;
+    const metric = this.metric(base);
+    metric.stored++;
+    // A label set's hash is the XOR of its pairs', so that each label can be taken out of it again.
+    const hashes = this.pairHashes;
+    let whole = 0;
+    for (let i = 0; i < labels.length; i += 2) {
+      hashes[i] = mixed(hashOfText(labels[i]) ^ Math.imul(hashOfText(labels[i + 1]), 0x9e3779b1));
+      whole ^= hashes[i];
+    }
     for (let i = 0; i < labels.length; i += 2) {
       if (labels[i] === METRIC_NAME) continue;
       const label = this.label(labels[i]);
       label.stored++;
       label.top.add(labels[i + 1]);
+      const onMetric = this.labelOf(metric, labels[i]);
+      onMetric.stored++;
+      onMetric.without ??= new Sketch(P_LABEL);
+      onMetric.without.add(mixed(whole ^ hashes[i]));
     }
   }
 
@@ -242,6 +262,7 @@ export class Census {
   snapshot(nowMs: number): void {
     if (this.sinceMs === 0) this.sinceMs = nowMs;
     const { total, stored, leaking, refused } = this;
+    this.cost.fold(nowMs);
     const point = { ms: nowMs, offered: total.size, stored, leaking, refused };
     this.minutes.push(point);
     if (this.minutes.length > 1440) this.minutes.shift();
@@ -273,7 +294,7 @@ export class Census {
     if (known) return known;
     if (name !== OTHERS && (this.pairs >= MAX_PAIRS || !this.isPlainName(name))) return this.labelOf(metric, OTHERS);
     this.pairs++;
-    const made = { values: new Sketch(P_LABEL), removed: 0, folded: 0 };
+    const made = { values: new Sketch(P_LABEL), removed: 0, folded: 0, without: undefined, stored: 0 };
     metric.labels.set(name, made);
     return made;
   }

@@ -1,5 +1,6 @@
 import type { Action, Source } from '../decisions.ts';
 import type { Census, GrowthPoint } from './census.ts';
+import { restoreCost, type StoredCost, storeCost } from './cost-store.ts';
 import type { StoredSketch } from './sketch.ts';
 
 /** The form of what is stored; another one is left alone and counting begins anew. */
@@ -39,6 +40,8 @@ interface StoredCensus {
   readonly folded: readonly string[];
   readonly minutes: readonly GrowthPoint[];
   readonly hours: readonly GrowthPoint[];
+  /** Absent in files of versions that counted no cost. */
+  readonly cost?: StoredCost;
 }
 
 interface StoredLabel {
@@ -97,6 +100,7 @@ export function writeCensus(census: Census): string {
     folded: [...census.folded],
     minutes: census.minutes,
     hours: census.hours,
+    cost: storeCost(census.cost),
   };
   return JSON.stringify(stored);
 }
@@ -158,4 +162,5 @@ function restore(stored: StoredCensus, census: Census): void {
   for (const pair of stored.folded) census.folded.add(pair);
   census.minutes.push(...stored.minutes);
   census.hours.push(...stored.hours);
+  if (stored.cost) restoreCost(stored.cost, census.cost);
 }
