@@ -15,7 +15,7 @@ function problemOf(index: LabelIndex): string | undefined {
   if (thirds.length !== Math.floor((size + 1) / 3)) return `${thirds.length} thirds of ${size}`;
   const rest = index.select([createMatcher('third', '!=', '1')]);
   if (rest.length + thirds.length !== size) return `${rest.length} others beside ${thirds.length} of ${size}`;
-  for (const id of [size - 1, size >> 1, size % 97]) {
+  for (const id of [size - 1, size >> 1, ((97 * size) % 89) % size]) {
     const labels = index.labels(id);
     if (labels.join() !== `all,x,n,value-${id},third,${id % 3}`) return `set ${id} is ${labels.join()}`;
     const found = index.select([createMatcher('n', '=', `value-${id}`)]);
@@ -29,6 +29,7 @@ function problemOf(index: LabelIndex): string | undefined {
 }
 
 const index = new LabelIndex(memory);
+parentPort?.postMessage('ready');
 let looks = 0;
 let problem: string | undefined;
 while (index.size < until && !problem) {

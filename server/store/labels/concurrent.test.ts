@@ -10,8 +10,8 @@ it('label sets are read by a thread while another adds to them, each number whol
   const writer = new LabelWriter(reserveLabelMemory());
   const workerData = { memory: writer.memory, until: SETS };
   const workers = [0, 1].map(() => new Worker(new URL('./concurrent-reader.ts', import.meta.url), { workerData }));
+  await Promise.all(workers.map((worker) => once(worker, 'message')));
   const answers = Promise.all(workers.map((worker) => once(worker, 'message')));
-  await Promise.all(workers.map((worker) => once(worker, 'online')));
   for (let i = 0; i < SETS; i++) {
     writer.add(['all', 'x', 'n', `value-${i}`, 'third', String(i % 3)]);
     // Others go on meanwhile, so that they find it in every state.

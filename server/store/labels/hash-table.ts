@@ -10,6 +10,8 @@ import { SharedWords } from './shared-column.ts';
 const FIRST_SLOTS = 2048;
 /** A table is full enough once this share of its slots is taken. */
 const MAX_FILL = 0.6;
+/** Entries that are remembered as found last; a power of two. */
+const RECENT = 4096;
 
 /** Entries by hash. Which entry is meant says the caller, who has what the numbers stand for. */
 export class HashTable {
@@ -20,6 +22,8 @@ export class HashTable {
   private room = 0;
   /** The table that is being filled; −1 before the first entry. Memory may have grown beyond it. */
   private filling = -1;
+  /** By the lowest bits of a hash, the entry that was found last, plus one: a few entries are looked for most. */
+  private readonly recent = new Uint32Array(RECENT);
 
   constructor(memory: SharedArrayBuffer) {
     this.words = new SharedWords(memory);
@@ -35,14 +39,20 @@ export class HashTable {
   /** The number of the entry with this hash for which `isWanted` holds; −1 where there is none. */
   find(hash: number, isWanted: (entry: number) => boolean): number {
     const { view } = this.words;
-    for (let table = this.tables - 1; table >= 0; table--) {
-      const start = startOf(table);
-      const mask = FIRST_SLOTS * 2 ** table - 1;
+    const recent = this.recent[hash & (RECENT - 1)];
+    if (recent > 0 && isWanted(recent - 1)) return recent - 1;
+    // The writer knows how many tables have entries; a reader sees how many there is memory for.
+    let slots = FIRST_SLOTS << ((this.filling < 0 ? this.tables : this.filling + 1) - 1);
+    for (; slots >= FIRST_SLOTS; slots >>>= 1) {
+      const start = slots - FIRST_SLOTS;
+      const mask = slots - 1;
       for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
         const at = 2 * (start + slot);
         const entry = Atomics.load(view, at + 1);
         if (entry === 0) break;
-        if (view[at] === hash && isWanted(entry - 1)) return entry - 1;
+        if (view[at] !== hash || !isWanted(entry - 1)) continue;
+        this.recent[hash & (RECENT - 1)] = entry;
+        return entry - 1;
       }
     }
     return -1;
@@ -63,9 +73,9 @@ export class HashTable {
     this.makeRoom();
     this.room--;
     const { view } = this.words;
-    const table = this.filling;
-    const start = startOf(table);
-    const mask = FIRST_SLOTS * 2 ** table - 1;
+    const slots = FIRST_SLOTS << this.filling;
+    const start = slots - FIRST_SLOTS;
+    const mask = slots - 1;
     let slot = hash & mask;
     while (view[2 * (start + slot) + 1] !== 0) slot = (slot + 1) & mask;
     view[2 * (start + slot)] = hash;
@@ -73,7 +83,7 @@ export class HashTable {
   }
 }
 
-/** The first slot of a table. */
+/** The first slot of a table: as many are before it as it has, less those of the first. */
 function startOf(table: number): number {
   return FIRST_SLOTS * (2 ** table - 1);
 }

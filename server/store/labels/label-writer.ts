@@ -1,4 +1,4 @@
-import { BarographError, type Labels } from '../../model/index.ts';
+import { BarographError, type Labels, NO_LABELS } from '../../model/index.ts';
 import { IdListWriter } from './id-lists.ts';
 import {
   hashOfBytes,
@@ -52,6 +52,8 @@ export class LabelWriter extends LabelColumns {
   /** The pairs of the label set that is looked for. */
   private wanted = new Uint32Array(64);
   private wantedCount = 0;
+  /** The label set whose pairs stand in `wanted`: those that come one after the other mostly differ in few labels. */
+  private before: Labels = NO_LABELS;
 
   constructor(memory: LabelMemory) {
     super(memory);
@@ -69,34 +71,55 @@ export class LabelWriter extends LabelColumns {
 
   /** The number of a label set, or −1 where it isn't known. */
   find(labels: Labels): number {
-    const count = labels.length / 2;
-    if (count > this.wanted.length) this.wanted = new Uint32Array(count * 2);
+    const count = this.begin(labels);
     for (let i = 0; i < count; i++) {
+      if (this.isAsBefore(labels, i)) continue;
       const name = this.knownNames.get(labels[2 * i]) ?? this.findSymbol(labels[2 * i]);
       const value = name < 0 ? -1 : this.findSymbol(labels[2 * i + 1]);
       const pair = value < 0 ? -1 : this.findPair(name, value);
-      if (pair < 0) return -1;
+      if (pair < 0) {
+        this.before = NO_LABELS;
+        return -1;
+      }
       this.wanted[i] = pair;
     }
-    this.wantedCount = count;
+    this.before = labels;
     return this.setTable.find(hashOfWords(this.wanted, 0, count), this.isWanted);
   }
 
   /** The number of a label set, which is added where it isn't known. @throws BarographError `too_many_label_sets`. */
   add(labels: Labels): number {
     try {
-      const count = labels.length / 2;
-      if (count > this.wanted.length) this.wanted = new Uint32Array(count * 2);
+      const count = this.begin(labels);
       for (let i = 0; i < count; i++) {
+        if (this.isAsBefore(labels, i)) continue;
         this.wanted[i] = this.pair(this.nameSymbol(labels[2 * i]), this.symbol(labels[2 * i + 1]));
       }
-      this.wantedCount = count;
+      this.before = labels;
       const hash = hashOfWords(this.wanted, 0, count);
       const known = this.setTable.find(hash, this.isWanted);
       return known >= 0 ? known : this.pushSet(this.wanted, 0, count, hash);
     } catch (error) {
+      this.before = NO_LABELS;
       throw error instanceof ColumnFull ? tooMany(this.setCount) : error;
     }
+  }
+
+  /** Makes room for the pairs of a label set; returns how many it has. */
+  private begin(labels: Labels): number {
+    const count = labels.length / 2;
+    if (count > this.wanted.length) {
+      this.wanted = new Uint32Array(count * 2);
+      this.before = NO_LABELS;
+    }
+    this.wantedCount = count;
+    return count;
+  }
+
+  /** Whether a label is the same as that of the last label set at its place, whose pair then still stands there. */
+  private isAsBefore(labels: Labels, i: number): boolean {
+    const { before } = this;
+    return labels[2 * i + 1] === before[2 * i + 1] && labels[2 * i] === before[2 * i];
   }
 
   /** Shows readers what there was when `counts` was read. */
