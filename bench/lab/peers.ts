@@ -36,7 +36,7 @@ const PROGRAMS: readonly Peer[] = [
     start: (folder, port) => {
       fs.writeFileSync(path.join(folder, 'p.yml'), 'storage: {tsdb: {out_of_order_time_window: 1h}}\n');
       const files = [`--config.file=${folder}/p.yml`, `--storage.tsdb.path=${folder}/data`];
-      const web = [`--web.listen-address=127.0.0.1:${port}`, '--web.enable-remote-write-receiver', '--web.enable-otlp-receiver'];
+      const web = [`--web.listen-address=127.0.0.1:${port}`, '--web.enable-remote-write-receiver'];
       return spawn(path.join(PEERS, 'usr/bin/prometheus'), [...files, ...web], { stdio: 'ignore' });
     },
     readyPath: '/-/ready',
