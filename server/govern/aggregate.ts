@@ -137,13 +137,27 @@ export class Aggregator {
     hi: number,
     lo: number,
   ): { value: number; startMs: number; timestampMs: number } | undefined {
-    const { inputs } = this;
-    const slot = inputs.find(output, hi, lo);
+    const slot = this.inputs.find(output, hi, lo);
     if (slot < 0) return undefined;
-    const isSeen = (inputs.flags[slot] & SEEN) !== 0;
-    const last = { value: inputs.last[slot], startMs: inputs.start[slot], timestampMs: inputs.time[slot] };
+    const last = this.lastOfSlot(slot);
     this.release(slot);
-    return isSeen ? last : undefined;
+    return last;
+  }
+
+  /** The last value of an input that is known by its hash, or `undefined`. */
+  lastOfInput(
+    output: number,
+    hi: number,
+    lo: number,
+  ): { value: number; startMs: number; timestampMs: number } | undefined {
+    const slot = this.inputs.find(output, hi, lo);
+    return slot < 0 ? undefined : this.lastOfSlot(slot);
+  }
+
+  private lastOfSlot(slot: number): { value: number; startMs: number; timestampMs: number } | undefined {
+    const { last, start, time, flags } = this.inputs;
+    if ((flags[slot] & SEEN) === 0) return undefined;
+    return { value: last[slot], startMs: start[slot], timestampMs: time[slot] };
   }
 
   /**

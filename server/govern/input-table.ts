@@ -93,7 +93,7 @@ export class InputTable {
     this.hi[slot] = hi;
     this.lo[slot] = lo;
     this.hashed++;
-    if (this.hashed * 2 > this.cells.length) this.rehash(this.cells.length * 2);
+    if (this.hashed * 2 > this.cells.length) this.rehash(this.nextLength());
     else this.place(slot);
     return slot;
   }
@@ -203,6 +203,13 @@ export class InputTable {
     }
     this.cells[gap] = 0;
     this.hashed--;
+  }
+
+  /** A table that has outgrown its beginnings goes to its full length at once: to fill a large one anew takes time. */
+  private nextLength(): number {
+    const { length } = this.cells;
+    if (length < 1 << 16) return length * 2;
+    return Math.max(length * 2, 2 ** Math.ceil(Math.log2(2 * this.maxInputs)));
   }
 
   private rehash(length: number): void {

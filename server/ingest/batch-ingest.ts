@@ -1,7 +1,7 @@
 import { mixed, type Source } from '../govern/index.ts';
-import { BarographError, labelValue, METRIC_NAME } from '../model/index.ts';
+import { BarographError, type Labels, labelValue, METRIC_NAME } from '../model/index.ts';
 import { parseSeriesLabels, type WriteRequestBatch } from '../wire/index.ts';
-import { cleanWay, joinedWay, type SeriesWay } from './handover.ts';
+import { joinedWay, type SeriesWay } from './handover.ts';
 import type { SeriesDoor } from './otlp-metrics.ts';
 import { RemainderRoutes, type SharedRoute } from './remainder-routes.ts';
 import { DROPPED, HANDOVER_MS, LeakyRoutes, SeriesRoutes } from './series-routes.ts';
@@ -125,11 +125,11 @@ export class BatchIngest {
   private seriesOf(batch: WriteRequestBatch, bytes: Buffer, series: number, source: Source): number {
     const { door, routes, leaky } = this;
     const route = routes.find(bytes, batch.labelStart[series], batch.labelEnd[series]);
-    if (route >= 0) return routes.series[route];
+    if (route >= 0) return door.storedId(routes.series[route]);
     const place = leaky.find(routes.hashHigh, routes.hashLow);
     if (place >= 0) return door.aggregator.seriesOf(leaky.output(place));
     // Remote write 2.0 sends exemplars as series of their own, which no sample has led here yet.
-    const verdict = this.judge(batch, series, source);
+    const verdict = this.judge(parseSeriesLabels(batch.labelBytes(series)), source);
     if (verdict.kind !== 'keep' && verdict.kind !== 'aggregate') return -1;
     return door.store.series.resolve(verdict.labels);
   }
@@ -148,7 +148,8 @@ export class BatchIngest {
     if (place >= 0) return -1 - place;
     const shared = this.remainders.find(bytes, start, end);
     if (shared) return this.share(shared, bytes, start, end, source);
-    const verdict = this.judge(batch, series, source);
+    const raw = parseSeriesLabels(batch.labelBytes(series));
+    const verdict = this.judge(raw, source);
     if (verdict.kind === 'refuse') {
       throw new BarographError({ code: verdict.code, status: 400, where: 'series', got: verdict.message });
     }
@@ -159,13 +160,13 @@ export class BatchIngest {
       if (before) door.handOver(before, joinedWay(-1, -1, hi, lo));
       return -1 - leaky.find(hi, lo);
     }
-    const fleetOutput = verdict.fleet ? door.openOutput(verdict.fleet.labels, verdict.fleet.rule) : -1;
     if (verdict.kind === 'keep') {
-      const id = door.store.series.resolve(verdict.labels);
-      const fleetSlot = fleetOutput < 0 ? -1 : door.fleetSlot(fleetOutput, id);
-      if (before) door.handOver(before, cleanWay(id, fleetSlot, hi, lo));
+      const type = door.typeOf(labelValue(raw, METRIC_NAME));
+      const { id, fleetSlot } = door.claim(raw, verdict.labels, type, verdict.fleet);
+      if (before) door.handOver(before, door.wayOf(id, fleetSlot, hi, lo));
       return routes.add(bytes, start, end, { series: id, fleetSlot });
     }
+    const fleetOutput = verdict.fleet ? door.openOutput(verdict.fleet.labels, verdict.fleet.rule) : -1;
     const output = door.openOutput(verdict.labels, verdict.rule);
     leaky.set(hi, lo, output, fleetOutput);
     if (verdict.shared) this.remainders.add(bytes, { shared: verdict.shared, output, fleetOutput });
@@ -214,7 +215,7 @@ export class BatchIngest {
     lo: number,
   ): SeriesWay | undefined {
     const route = routes.find(bytes, start, end);
-    if (route >= 0) return cleanWay(routes.series[route], routes.fleetSlots[route], hi, lo);
+    if (route >= 0) return this.door.wayOf(routes.series[route], routes.fleetSlots[route], hi, lo);
     const place = leaky.find(hi, lo);
     if (place < 0 || leaky.output(place) === DROPPED) return undefined;
     return joinedWay(leaky.output(place), leaky.fleetOutput(place), hi, lo);
@@ -227,8 +228,7 @@ export class BatchIngest {
     return fleetOutput < 0 ? [this.leaky.output(place)] : [this.leaky.output(place), fleetOutput];
   }
 
-  private judge(batch: WriteRequestBatch, series: number, source: Source) {
-    const labels = parseSeriesLabels(batch.labelBytes(series));
+  private judge(labels: Labels, source: Source) {
     const hash = mixed(this.routes.hashHigh ^ this.routes.hashLow);
     return this.door.governor.judgeSeries(labels, this.door.typeOf(labelValue(labels, METRIC_NAME)), source, hash);
   }

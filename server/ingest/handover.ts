@@ -1,7 +1,6 @@
 import type { Aggregator } from '../govern/index.ts';
 import { setStale } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
-import { CLEAN_KEY } from './series-routes.ts';
 import type { LastHistogram, WrittenSeries } from './written-series.ts';
 
 /** Where a raw series goes under one policy. */
@@ -88,7 +87,9 @@ export class Handover {
     const { aggregator, written } = this;
     if (from.id < 0) return from.output < 0 ? undefined : aggregator.endInput(from.output, from.hi, from.lo);
     const output = written.output(from.id);
-    if (output >= 0) return aggregator.endInput(output, CLEAN_KEY, CLEAN_KEY);
+    const [hi, lo] = [written.ownerHigh(from.id), written.ownerLow(from.id)];
+    written.setOwner(from.id, 0, 0);
+    if (output >= 0) return aggregator.endInput(output, hi, lo);
     const last = this.lastOf(from.id);
     const lastMs = Math.max(last?.timestampMs ?? 0, histogram?.timestampMs ?? 0);
     if (lastMs > 0) this.store.writer.buffer.pushSampleBits(from.id, lastMs + 1, STALE[0], STALE[1]);

@@ -1,4 +1,4 @@
-import { type AggregationRule, Aggregator, type Governor } from '../govern/index.ts';
+import { type AggregationRule, Aggregator, type FleetTarget, type Governor } from '../govern/index.ts';
 import {
   type Labels,
   labelValue,
@@ -10,9 +10,9 @@ import {
 import type { Store } from '../store/index.ts';
 import { decodeWriteRequest, decodeWriteRequestV2, type MetricPoints, WriteRequestBatch } from '../wire/index.ts';
 import { BatchIngest } from './batch-ingest.ts';
-import { Handover, type SeriesWay } from './handover.ts';
+import { cleanWay, Handover, joinedWay, type SeriesWay } from './handover.ts';
 import { PointIngest, type SeriesDoor } from './otlp-metrics.ts';
-import { CLEAN_KEY } from './series-routes.ts';
+import { type ClaimedSeries, FIRST_JOINED, RenamedSeries } from './renamed-series.ts';
 import { WrittenSeries } from './written-series.ts';
 
 /** What a request came to. */
@@ -52,6 +52,7 @@ export class MetricIngest implements SeriesDoor {
   private readonly types = new Map<string, MetricType>();
   private readonly metadata = new Map<string, string>();
   private readonly handover: Handover;
+  private readonly renamed: RenamedSeries;
 
   private constructor(store: Store, governor: Governor) {
     this.store = store;
@@ -59,6 +60,13 @@ export class MetricIngest implements SeriesDoor {
     this.batchIngest = new BatchIngest(this);
     this.pointIngest = new PointIngest(this);
     this.handover = new Handover(store, this.aggregator, this.written);
+    this.renamed = new RenamedSeries({
+      store,
+      aggregator: this.aggregator,
+      written: this.written,
+      openOutput: (labels, rule) => this.openOutput(labels, rule),
+      fleetSlot: (output, id) => this.fleetSlot(output, id),
+    });
     governor.knowSeries({
       get size() {
         return store.series.size;
@@ -140,26 +148,67 @@ export class MetricIngest implements SeriesDoor {
     high: number,
     startMs: number,
   ): void {
-    const output = this.written.output(id);
+    if (id >= FIRST_JOINED) {
+      this.takeJoined(id, ms, value, startMs);
+      return;
+    }
+    const { written } = this;
+    const output = written.output(id);
     if (output < 0) {
       this.store.writer.buffer.pushSampleBits(id, ms, low, high);
-      const lastMs = this.written.noteSample(id, ms, value);
+      const lastMs = written.noteSample(id, ms, value);
       if (ms < lastMs) this.outOfOrder++;
       else if (ms === lastMs) this.duplicates++;
     } else {
-      this.aggregator.add(this.aggregator.inputByHash(output, CLEAN_KEY, CLEAN_KEY), ms, value, startMs);
+      const slot = this.aggregator.inputByHash(output, written.ownerHigh(id), written.ownerLow(id));
+      this.aggregator.add(slot, ms, value, startMs);
     }
     if (fleetSlot >= 0) this.aggregator.add(fleetSlot, ms, value, startMs);
   }
 
   takeCleanHistogram(id: number, fleetSlot: number, ms: number, histogram: NativeHistogram, startMs: number): void {
-    const { aggregator } = this;
-    const output = this.written.output(id);
+    const { aggregator, written } = this;
+    const joined = this.renamed.find(id);
+    if (joined) {
+      for (const output of [joined.output, joined.fleetOutput]) {
+        if (output < 0) continue;
+        aggregator.addHistogram(aggregator.inputByHash(output, joined.hi, joined.lo), ms, histogram, startMs);
+      }
+      return;
+    }
+    const output = written.output(id);
     if (output < 0) {
       this.store.writer.buffer.pushHistogram(id, ms, histogram);
-      this.written.noteHistogram(id, ms, histogram);
-    } else aggregator.addHistogram(aggregator.inputByHash(output, CLEAN_KEY, CLEAN_KEY), ms, histogram, startMs);
+      written.noteHistogram(id, ms, histogram);
+    } else {
+      const slot = aggregator.inputByHash(output, written.ownerHigh(id), written.ownerLow(id));
+      aggregator.addHistogram(slot, ms, histogram, startMs);
+    }
     if (fleetSlot >= 0) aggregator.addHistogram(fleetSlot, ms, histogram, startMs);
+  }
+
+  claim(raw: Labels, labels: Labels, type: MetricType, fleet: FleetTarget | undefined): ClaimedSeries {
+    return this.renamed.claim(raw, labels, this.governor.ruleOf(labelValue(labels, METRIC_NAME), type), fleet);
+  }
+
+  storedId(id: number): number {
+    return this.renamed.find(id)?.id ?? id;
+  }
+
+  wayOf(id: number, fleetSlot: number, hi: number, lo: number): SeriesWay {
+    const joined = this.renamed.find(id);
+    return joined
+      ? joinedWay(joined.output, joined.fleetOutput, joined.hi, joined.lo)
+      : cleanWay(id, fleetSlot, hi, lo);
+  }
+
+  private takeJoined(id: number, ms: number, value: number, startMs: number): void {
+    const { aggregator } = this;
+    const joined = this.renamed.find(id);
+    if (!joined) return;
+    const { output, fleetOutput, hi, lo } = joined;
+    aggregator.add(aggregator.inputByHash(output, hi, lo), ms, value, startMs);
+    if (fleetOutput >= 0) aggregator.add(aggregator.inputByHash(fleetOutput, hi, lo), ms, value, startMs);
   }
 
   typeOf(metric: string): MetricType {
@@ -185,11 +234,12 @@ export class MetricIngest implements SeriesDoor {
     const last = this.written.lastSample(id);
     const resolutionMs = this.governor.resolutionOf(labelValue(labels, METRIC_NAME));
     const output = aggregator.output(id, rule, last, resolutionMs);
-    if (last) aggregator.restoreInput(output, CLEAN_KEY, CLEAN_KEY, last.value, 0, last.timestampMs);
+    const [hi, lo] = [this.written.ownerHigh(id), this.written.ownerLow(id)];
+    if (last) aggregator.restoreInput(output, hi, lo, last.value, 0, last.timestampMs);
     const histogram = this.written.lastHistogram(id);
     if (histogram) {
       aggregator.restoreOutputHistogram(output, histogram.histogram, histogram.timestampMs);
-      const slot = aggregator.inputByHash(output, CLEAN_KEY, CLEAN_KEY);
+      const slot = aggregator.inputByHash(output, hi, lo);
       aggregator.restoreSlotHistogram(slot, histogram.histogram, histogram.timestampMs);
     }
     this.written.setOutput(id, output);
@@ -201,8 +251,12 @@ export class MetricIngest implements SeriesDoor {
     if (known >= 0) return known;
     const slot = this.aggregator.input(output);
     this.written.setFleetSlot(id, slot);
-    const last = this.written.lastSample(id);
-    if (last) this.aggregator.restoreSlotLast(slot, last.value, last.timestampMs);
+    const { written, aggregator } = this;
+    const joined = written.output(id);
+    // Of a series that others join, what is stored is the sum of all.
+    const last =
+      joined < 0 ? written.lastSample(id) : aggregator.lastOfInput(joined, written.ownerHigh(id), written.ownerLow(id));
+    if (last) aggregator.restoreSlotLast(slot, last.value, last.timestampMs);
     const histogram = this.written.lastHistogram(id);
     if (histogram) this.aggregator.restoreSlotHistogram(slot, histogram.histogram, histogram.timestampMs);
     return slot;

@@ -1,6 +1,7 @@
 import {
   type AggregationRule,
   type Aggregator,
+  type FleetTarget,
   type Governor,
   hashOfText,
   mixed,
@@ -18,9 +19,10 @@ import {
 } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
 import type { MetricPoints } from '../wire/index.ts';
-import { cleanWay, joinedWay, type SeriesWay } from './handover.ts';
+import { joinedWay, type SeriesWay } from './handover.ts';
 import { LabelRemainders, type SharedLabelsRoute } from './label-remainders.ts';
 import type { IngestOutcome } from './metric-ingest.ts';
+import type { ClaimedSeries } from './renamed-series.ts';
 import { DROPPED, HANDOVER_MS, hashText, LeakyRoutes } from './series-routes.ts';
 
 /** What the way for metrics shares with the protocols whose series come as label sets; `MetricIngest` implements it. */
@@ -36,8 +38,15 @@ export interface SeriesDoor {
   takeCleanHistogram(id: number, fleetSlot: number, ms: number, histogram: NativeHistogram, startMs: number): void;
   /** What is known of a metric's type from metadata that came earlier. */
   typeOf(metric: string): MetricType;
-  /** The slot with which a stored series feeds the fleet level. */
-  fleetSlot(output: number, id: number): number;
+  /**
+   * What a series is that is kept: a stored one, or the number of one that is added to others under a name they share.
+   * @param raw its labels as they came, and `labels` those under which it is kept
+   */
+  claim(raw: Labels, labels: Labels, type: MetricType, fleet: FleetTarget | undefined): ClaimedSeries;
+  /** The stored series of a number that `claim` gave. */
+  storedId(id: number): number;
+  /** Where a series of such a number goes; `hi` and `lo` are the hash of its raw labels. */
+  wayOf(id: number, fleetSlot: number, hi: number, lo: number): SeriesWay;
   takeMetadata(metadata: MetricMetadata): void;
   /** Goes on with a raw series where another policy sends it. */
   handOver(from: SeriesWay, to: SeriesWay): void;
@@ -175,7 +184,7 @@ export class PointIngest {
     for (const { series, exemplar } of points.exemplars) {
       const route = routes[series];
       if (route.kind === 'refused' || route.kind === 'dropped') continue;
-      const id = route.kind === 'clean' ? route.id : aggregator.seriesOf(route.output);
+      const id = route.kind === 'clean' ? this.door.storedId(route.id) : aggregator.seriesOf(route.output);
       const labels = governor.governExemplar(exemplar.labels, 'otlp');
       store.writer.buffer.pushExemplar(id, { ...exemplar, labels });
     }
@@ -242,11 +251,10 @@ export class PointIngest {
       if (before) door.handOver(before, joinedWay(output, fleetOutput, hi, lo));
       return { kind: 'joined', output, fleetOutput, hi, lo };
     }
-    const id = door.store.series.resolve(verdict.labels);
-    const fleetSlot = fleetOutput < 0 ? -1 : door.fleetSlot(fleetOutput, id);
+    const { id, fleetSlot } = door.claim(series.labels, verdict.labels, series.type, verdict.fleet);
     const route: PointRoute = { kind: 'clean', id, fleetSlot };
     this.remember(key, route);
-    if (before) door.handOver(before, cleanWay(id, fleetSlot, hi, lo));
+    if (before) door.handOver(before, door.wayOf(id, fleetSlot, hi, lo));
     return route;
   }
 
@@ -302,7 +310,7 @@ export class PointIngest {
     if (!this.before) return undefined;
     const { clean, leaky } = this.before;
     const route = clean.get(key);
-    if (route?.kind === 'clean') return cleanWay(route.id, route.fleetSlot, hi, lo);
+    if (route?.kind === 'clean') return this.door.wayOf(route.id, route.fleetSlot, hi, lo);
     const place = leaky.find(hi, lo);
     if (place < 0 || leaky.output(place) === DROPPED) return undefined;
     return joinedWay(leaky.output(place), leaky.fleetOutput(place), hi, lo);

@@ -7,7 +7,7 @@ import {
   type MetricType,
   type NativeHistogram,
 } from '../model/index.ts';
-import { cleanWay, joinedWay, type SeriesWay } from './handover.ts';
+import { joinedWay, type SeriesWay } from './handover.ts';
 import type { SeriesDoor } from './otlp-metrics.ts';
 import { hashText } from './series-routes.ts';
 
@@ -73,7 +73,7 @@ export class ScrapeIngest {
   handOver(from: ScrapeRoute, to: ScrapeRoute): void {
     if (from.kind === 'refused' || from.kind === 'dropped') return;
     if (from.kind === to.kind && from.id === to.id && from.output === to.output) return;
-    this.door.handOver(wayOf(from), wayOf(to));
+    this.door.handOver(this.wayOf(from), this.wayOf(to));
   }
 
   /** Judges a series; called once for each that a target didn't have before. */
@@ -85,12 +85,10 @@ export class ScrapeIngest {
       const verdict = door.governor.judgeSeries(labels, type, 'scrape');
       // Whatever else governance says of a series, it isn't stored.
       if (verdict.kind !== 'keep' && verdict.kind !== 'aggregate') return { ...none, kind: 'refused' };
+      if (verdict.kind === 'keep')
+        return { ...none, kind: 'clean', ...door.claim(labels, verdict.labels, type, verdict.fleet) };
       const fleetOutput = verdict.fleet ? door.openOutput(verdict.fleet.labels, verdict.fleet.rule) : -1;
       const id = door.store.series.resolve(verdict.labels);
-      if (verdict.kind === 'keep') {
-        const fleetSlot = fleetOutput < 0 ? -1 : door.fleetSlot(fleetOutput, id);
-        return { ...none, kind: 'clean', id, fleetSlot };
-      }
       return { ...none, kind: 'joined', id, output: door.openOutput(verdict.labels, verdict.rule), fleetOutput };
     } catch (error) {
       // A series that finds no room is refused; the rest of the scrape goes on.
@@ -142,7 +140,7 @@ export class ScrapeIngest {
     if (route.id < 0) return;
     const { governor, store } = this.door;
     const labels = governor.governExemplar(exemplar.labels, 'scrape');
-    store.writer.buffer.pushExemplar(route.id, { ...exemplar, labels });
+    store.writer.buffer.pushExemplar(this.door.storedId(route.id), { ...exemplar, labels });
   }
 
   /**
@@ -162,6 +160,11 @@ export class ScrapeIngest {
     return taken(governed);
   }
 
+  private wayOf({ kind, id, fleetSlot, output, fleetOutput, hashHigh, hashLow }: ScrapeRoute): SeriesWay {
+    if (kind === 'clean') return this.door.wayOf(id, fleetSlot, hashHigh, hashLow);
+    return joinedWay(output, fleetOutput, hashHigh, hashLow);
+  }
+
   private add(route: ScrapeRoute, output: number, ms: number, value: number, startMs: number): void {
     const { aggregator } = this.door;
     aggregator.add(aggregator.inputByHash(output, route.hashHigh, route.hashLow), ms, value, startMs);
@@ -170,9 +173,4 @@ export class ScrapeIngest {
 
 function taken(governed: MetricMetadata): MetricMetadata | undefined {
   return governed.metric === '' ? undefined : governed;
-}
-
-function wayOf({ kind, id, fleetSlot, output, fleetOutput, hashHigh, hashLow }: ScrapeRoute): SeriesWay {
-  if (kind === 'clean') return cleanWay(id, fleetSlot, hashHigh, hashLow);
-  return joinedWay(output, fleetOutput, hashHigh, hashLow);
 }

@@ -1,5 +1,6 @@
 import type { NativeHistogram } from '../model/index.ts';
 import type { LastSample } from '../store/index.ts';
+import { CLEAN_KEY } from './series-routes.ts';
 
 /** Series of which the last histogram is remembered, at most. */
 const MAX_HISTOGRAMS = 50_000;
@@ -22,6 +23,9 @@ export class WrittenSeries {
   private values = new Float64Array(4096);
   /** NaN where nothing was written. */
   private times = new Float64Array(4096).fill(Number.NaN);
+  /** The hash by which its owner, the raw series that it is, is known; 0 and 0 for none. */
+  private ownersHigh = new Uint32Array(4096);
+  private ownersLow = new Uint32Array(4096);
   /** The longest unwritten first. */
   private readonly histograms = new Map<number, LastHistogram>();
 
@@ -33,6 +37,30 @@ export class WrittenSeries {
   setOutput(id: number, output: number): void {
     this.reserve(id);
     this.outputs[id] = output + 1;
+  }
+
+  hasOwner(id: number): boolean {
+    return id < this.ownersHigh.length && (this.ownersHigh[id] !== 0 || this.ownersLow[id] !== 0);
+  }
+
+  isOwner(id: number, hi: number, lo: number): boolean {
+    return this.hasOwner(id) && this.ownersHigh[id] === hi && this.ownersLow[id] === lo;
+  }
+
+  /** Says which raw series a stored one is. */
+  setOwner(id: number, hi: number, lo: number): void {
+    this.reserve(id);
+    this.ownersHigh[id] = hi;
+    this.ownersLow[id] = lo;
+  }
+
+  /** The hash by which an output knows the series as one of its inputs. */
+  ownerHigh(id: number): number {
+    return this.hasOwner(id) ? this.ownersHigh[id] : CLEAN_KEY;
+  }
+
+  ownerLow(id: number): number {
+    return this.hasOwner(id) ? this.ownersLow[id] : CLEAN_KEY;
   }
 
   /** The slot by which a series feeds the fleet level, or −1. */
@@ -80,6 +108,8 @@ export class WrittenSeries {
     const capacity = Math.max(known * 2, id + 1);
     this.outputs = copied(this.outputs, new Uint32Array(capacity));
     this.fleetSlots = copied(this.fleetSlots, new Uint32Array(capacity));
+    this.ownersHigh = copied(this.ownersHigh, new Uint32Array(capacity));
+    this.ownersLow = copied(this.ownersLow, new Uint32Array(capacity));
     this.values = copied(this.values, new Float64Array(capacity));
     this.times = copied(this.times, new Float64Array(capacity).fill(Number.NaN));
   }
