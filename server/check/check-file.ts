@@ -33,6 +33,7 @@ export function checkFile(options: CheckOptions): FileReport {
       case 'otlp':
         return checkOtlp(options);
       case 'rules':
+      case 'loki_rules':
         return checkRules(options, sourceOf(options));
       case 'dashboard':
         return checkDashboard(options, sourceOf(options));

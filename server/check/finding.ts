@@ -2,7 +2,7 @@
 export type Level = 'error' | 'warning' | 'note';
 
 /** What can be checked. */
-export const CHECK_KINDS = ['metrics', 'otlp', 'rules', 'dashboard'] as const;
+export const CHECK_KINDS = ['metrics', 'otlp', 'rules', 'loki_rules', 'dashboard'] as const;
 export type CheckKind = (typeof CHECK_KINDS)[number];
 
 /** Something that the policy would do, or that would not work under it. */
@@ -33,7 +33,7 @@ export interface FileReport {
   readonly metrics: readonly MetricProjection[];
   /** Series of the fleet level that are written beside these. */
   readonly fleetSeries: number;
-  /** Of rules and dashboards: the expressions that were looked at, and those that weren't (LogQL, TraceQL). */
+  /** Of rules and dashboards: the expressions that were looked at, and those that only their variables make whole. */
   readonly expressions: number;
   readonly skipped: number;
   readonly findings: readonly Finding[];

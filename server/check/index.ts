@@ -11,4 +11,4 @@ export {
   type MetricProjection,
 } from './finding.ts';
 export { FORMATS, type Format, printReports } from './print.ts';
-export { collectRecorded } from './queries.ts';
+export { collectRecorded } from './sites.ts';

@@ -45,7 +45,7 @@ function printText(report: FileReport): string {
     if (metrics.length > LISTED) lines.push(`    and ${metrics.length - LISTED} more metrics`);
   }
   if (kind === 'rules' || kind === 'dashboard') {
-    const rest = skipped === 0 ? '' : `; ${skipped} of other languages were not looked at`;
+    const rest = skipped === 0 ? '' : `; ${skipped} more are made whole by variables and were not looked at`;
     lines.push(`  ${expressions} expressions${rest}`);
   }
   for (const { level, rule, message, line } of findings) {

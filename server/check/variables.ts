@@ -27,6 +27,11 @@ export function withoutVariables(expr: string): string {
   return out + expr.slice(copied);
 }
 
+/** Whether an expression has a variable outside its texts. */
+export function hasVariables(expr: string): boolean {
+  return withoutVariables(expr) !== expr;
+}
+
 function standIn(before: string, behind: string): string {
   if (/(?:\[|:|\boffset\s+-?)\s*$/.test(before) || /^\s*[\]:]/.test(behind)) return '5m';
   if (/\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*$/.test(before)) return UNKNOWN_NAME;

@@ -35,10 +35,11 @@ const DEMO_HELP = `barograph demo [--host HOST] [--port PORT] [--otlp-http-port 
 const CHECK_HELP = `barograph check [--policy FILE | --config FILE] [--format text|json|sarif] [--kind KIND] [--targets N]
                 [--fail-on error|warning] FILE|URL...
       Says what the policy would do to what stands in the files, before anything is deployed: an exporter's /metrics
-      (text, or a URL), an OTLP JSON capture, a Prometheus rule file, a Grafana dashboard. Prints the projected series,
-      which label breaks which budget, and which rule or panel asks for a label that will not exist. Ends with 1 where
-      there are problems. KIND is metrics, otlp, rules or dashboard where a file doesn't show it by itself; N is how
-      many targets will expose the same. - reads standard input.
+      (text, or a URL), an OTLP JSON capture, a rule file of Prometheus or of Loki's ruler, a Grafana dashboard. Prints
+      the projected series, which label breaks which budget, and which rule or panel (PromQL, LogQL, TraceQL) asks for a
+      label or an attribute that will not exist, or groups by an identifier. Ends with 1 where there are problems. KIND
+      is metrics, otlp, rules, loki_rules or dashboard where a file doesn't show it by itself; N is how many targets will
+      expose the same. - reads standard input.
 
       In a pull request:           barograph check --format sarif rules/*.yaml dashboards/*.json > check.sarif
       Before an exporter goes out: barograph check --targets 200 http://127.0.0.1:9400/metrics

@@ -13,6 +13,15 @@ export interface Place {
   readonly source: Source;
 }
 
+/** What becomes of an attribute of a span, or of a log line's metadata. */
+export type AttributeFate =
+  /** `isRequest`: it identifies a request, so there are as many values as requests. */
+  | { readonly kind: 'kept'; readonly isRequest: boolean }
+  /** Under its new name, unless the object has that already. */
+  | { readonly kind: 'renamed'; readonly to: string }
+  /** `isOnlyText`: numbers of that name stay. */
+  | { readonly kind: 'removed'; readonly rule: string; readonly isOnlyText: boolean };
+
 const MAX_DEPTH = 5;
 const MAX_HARMLESS = 20_000;
 const MAX_HARMLESS_CHARACTERS = 64;
@@ -43,6 +52,20 @@ export class AttributeCleaner {
     this.renames = new Map(
       Object.entries(policy.attributes).flatMap(([name, { was }]) => was.map((old) => [old, name] as const)),
     );
+  }
+
+  /** What becomes of an attribute by its name alone; counts nothing. */
+  fateOf(name: string): AttributeFate {
+    const to = this.renames.get(name);
+    if (to !== undefined) return { kind: 'renamed', to };
+    const [text, number] = [this.refusedByName(name, name, ''), this.refusedByName(name, name, 0)];
+    if (text === undefined) return { kind: 'kept', isRequest: this.isRequest(name) };
+    return { kind: 'removed', rule: text, isOnlyText: number === undefined };
+  }
+
+  private isRequest(name: string): boolean {
+    const verdict = this.names.judge(name);
+    return verdict.kind === 'never' && this.policy.requestRules.includes(verdict.rule);
   }
 
   /** The attributes without what is refused; the same object where nothing had to change. */

@@ -1,7 +1,7 @@
 import type { Attributes, Labels, LogEntry, MetricMetadata, MetricType, Span } from '../model/index.ts';
 import { Budgets } from './budget.ts';
 import { Census } from './census/census.ts';
-import { AttributeCleaner } from './clean-attributes.ts';
+import { AttributeCleaner, type AttributeFate } from './clean-attributes.ts';
 import { ExtrasCleaner } from './clean-extras.ts';
 import { LineCleaner } from './clean-line.ts';
 import { LogCleaner } from './clean-log.ts';
@@ -10,7 +10,7 @@ import { ContentFields } from './content-fields.ts';
 import { type Decision, DecisionLog, type Source } from './decisions.ts';
 import { createPolicy, type PolicyChanges } from './default-policy.ts';
 import { type LabelFate, SeriesJudge, type SeriesVerdict } from './judge-series.ts';
-import { type KnownStreams, StreamJudge } from './judge-stream.ts';
+import { type KnownStreams, type StreamFate, StreamJudge } from './judge-stream.ts';
 import { NameJudge } from './names.ts';
 import type { Policy } from './policy.ts';
 import type { AggregationRule } from './rule.ts';
@@ -55,6 +55,10 @@ export interface Governor {
   readonly shared: SharedCounts;
   /** What becomes of a label of a metric by its name alone; counts nothing. */
   fateOf(metric: string, label: string): LabelFate;
+  /** The same of a label of log streams. */
+  fateOfStreamLabel(label: string): StreamFate;
+  /** The same of an attribute of spans, and of log lines' metadata. */
+  fateOfAttribute(name: string): AttributeFate;
   /** The length of the intervals of a stored metric's samples in milliseconds; 0 for a sample a timestamp of its inputs. */
   resolutionOf(metric: string): number;
   /**
@@ -146,6 +150,8 @@ export function createGovernor(changes: PolicyChanges = {}, options: GovernorOpt
     ruleByName: (metric, label) => judges.series.ruleByName(metric, label),
     shared: new SharedCounts(memory.decisions, census),
     fateOf: (metric, label) => judges.series.fateOf(metric, label),
+    fateOfStreamLabel: (label) => judges.streams.fateOf(label),
+    fateOfAttribute: (name) => judges.attributes.fateOf(name),
     rememberSeries: (labels) => judges.series.remember(labels),
     countStored: (labels) => judges.series.countStored(labels),
     ruleOf: (metric, type) => judges.series.ruleOf(metric, type),

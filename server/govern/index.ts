@@ -45,12 +45,13 @@ export {
   type SenderRow,
   type ViewOptions,
 } from './census/views.ts';
+export type { AttributeFate } from './clean-attributes.ts';
 export { type GovernConfig, parseGovern } from './config.ts';
 export type { Action, Decision, Signal, Source } from './decisions.ts';
 export { createPolicy, type PolicyChanges } from './default-policy.ts';
 export { type BudgetState, createGovernor, type Governor, type GovernorOptions } from './governor.ts';
 export type { FleetTarget, LabelFate, SeriesVerdict } from './judge-series.ts';
-export type { KnownStreams } from './judge-stream.ts';
+export type { KnownStreams, StreamFate } from './judge-stream.ts';
 export type { GovernLimits, LabelClass, LabelPolicy, MetricPolicy, Policy, ProfilePolicy } from './policy.ts';
 export { describePolicy } from './policy-changes.ts';
 export { type PlaceOf, parsePolicy } from './policy-file.ts';

@@ -22,6 +22,12 @@ export interface StreamVerdict {
   readonly isRefused: boolean;
 }
 
+/** What becomes of a stream's label: `moved` is structured metadata of each line. */
+export type StreamFate =
+  | { readonly kind: 'kept' }
+  | { readonly kind: 'renamed'; readonly to: readonly string[] }
+  | { readonly kind: 'moved' | 'removed'; readonly rule: string };
+
 /** The streams that exist already, wherever they are kept. */
 export interface KnownStreams {
   readonly size: number;
@@ -101,6 +107,24 @@ export class StreamJudge {
   /** From now on these are the streams that exist; without it those that were judged since the start. */
   knowStreams(known: KnownStreams): void {
     this.known = known;
+  }
+
+  /** What becomes of a stream's label by its name alone; counts nothing. */
+  fateOf(name: string): StreamFate {
+    const names = (this.aliases.resolve('', [{ name, value: 'x' }])?.labels ?? [{ name }]).map((label) => label.name);
+    if (!names.includes(name)) return { kind: 'renamed', to: names };
+    const verdict = this.names.judge(name);
+    switch (verdict.kind) {
+      case 'content':
+        return { kind: 'removed', rule: 'content' };
+      case 'unfit':
+        return { kind: 'removed', rule: 'label_name' };
+      case 'never':
+        return { kind: this.requestRules.has(verdict.rule) ? 'moved' : 'removed', rule: verdict.rule };
+      case 'taxonomy':
+      case 'other':
+        return { kind: 'kept' };
+    }
   }
 
   /** The verdict on a stream's labels together with a record's metadata; remembered for both. */

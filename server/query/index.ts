@@ -3,6 +3,7 @@
 // Never: runs a query on the thread that acknowledges writes, or writes to the store.
 
 export type { LogQuery } from './log-request.ts';
+export { type LogExpr, type LogqlExpr, type MetricExpr, parseLogql } from './logql/index.ts';
 export { type PoolOptions, type QueryOutcome, type QueryPool, startQueryPool } from './pool.ts';
 export { type FuzzyAlgorithm, type PackedSeries, type SearchQuery, unpackSeries } from './prometheus/index.ts';
 export {
@@ -16,4 +17,15 @@ export {
 } from './promql/index.ts';
 export type { QueryAnswer, QueryRequest } from './request.ts';
 export type { TraceQuery } from './trace-request.ts';
-export { TAG_SCOPES, type TagScopeName, tagSearchQuery } from './traceql/index.ts';
+export {
+  type FieldExpr,
+  type MetricsExpr,
+  parseTraceql,
+  type ScalarExpr,
+  type SpansetExpr,
+  TAG_SCOPES,
+  type TagScopeName,
+  type TraceqlExpr,
+  type TraceStage,
+  tagSearchQuery,
+} from './traceql/index.ts';

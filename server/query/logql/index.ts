@@ -2,7 +2,7 @@
 // In: a query, its time range, and a reader of log batches.
 // Out: streams, a matrix, a vector or a scalar; bodies for Loki's routes.
 // Never: a wrong answer for what it doesn't know (it says so), a line of content in an error, memory without a limit.
-export type { LogqlExpr } from './ast.ts';
+export type { LogExpr, LogqlExpr, MetricExpr } from './ast.ts';
 export { DETECTED_LEVEL_LABEL, type DetectedLevel, detectLevel } from './detected-level.ts';
 export {
   type EncodeOptions,

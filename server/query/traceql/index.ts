@@ -2,7 +2,7 @@
 // In: a query, its time range, and a reader of spans.
 // Out: found traces with the spans that matched; numbers over time; names and values of attributes; bodies for Tempo's routes.
 // Never: a wrong answer for what it doesn't know (it says so), content in an error, memory without a limit.
-export type { TraceqlExpr } from './ast.ts';
+export type { FieldExpr, MetricsExpr, ScalarExpr, SpansetExpr, Stage as TraceStage, TraceqlExpr } from './ast.ts';
 export {
   encodeTempoInstant,
   encodeTempoMetrics,
