@@ -140,7 +140,11 @@ export class SeriesJudge {
     }
     const limit = this.policy.limits.labelsPerSeries;
     if (kept.length > limit)
-      return this.refuse(source, 'too_many_labels', `${kept.length} labels, accepted are ${limit}`);
+      return this.refuse(
+        source,
+        'too_many_labels',
+        `${kept.length} labels, accepted are ${limit} (limits.labels_per_series)`,
+      );
     const unchanged = !renaming && of.reasons.length === 0;
     const result = unchanged ? labels : labelsOf(metric, kept);
     const full = this.ledger.admit(result, of.base, this.policy.limits, of.profile.seriesPerMetric);
@@ -236,15 +240,23 @@ export class SeriesJudge {
     const { nameBytes, labelsPerSeries, metricNames } = this.policy.limits;
     if (metric === '') return this.refuse(source, 'metric_name_missing', 'the series has no metric name');
     if (byteLength(metric) > nameBytes)
-      return this.refuse(source, 'metric_name_too_long', `the metric's name is longer than ${nameBytes} bytes`);
+      return this.refuse(
+        source,
+        'metric_name_too_long',
+        `the metric's name is longer than ${nameBytes} bytes (limits.name_bytes)`,
+      );
     if (metric.startsWith(FLEET_PREFIX))
       return this.refuse(source, 'metric_name_reserved', `names that begin with ${FLEET_PREFIX} are written here only`);
     // Judging costs time for each label, so a series far over the limit isn't looked at.
     if (labelCount > 4 * labelsPerSeries)
-      return this.refuse(source, 'too_many_labels', `${labelCount} labels, accepted are ${labelsPerSeries}`);
+      return this.refuse(
+        source,
+        'too_many_labels',
+        `${labelCount} labels, accepted are ${labelsPerSeries} (limits.labels_per_series)`,
+      );
     if (this.ledger.hasMetric(base) || Object.hasOwn(this.policy.metrics, metric)) return undefined;
     if (this.ledger.metricCount >= metricNames)
-      return this.refuse(source, 'too_many_metrics', `more than ${metricNames} metric names`);
+      return this.refuse(source, 'too_many_metrics', `more than ${metricNames} metric names (limits.metric_names)`);
     if (isUnfitName(metric))
       return this.refuse(source, 'metric_name_unfit', "the metric's name looks like an identifier or a sentence");
     return undefined;
@@ -324,7 +336,9 @@ export class SeriesJudge {
     if (value !== '+Inf' && value !== '-Inf' && !/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(value))
       return { refuse: this.refuse(of.source, 'bad_bound', `the label ${name} is not a number`) };
     if (!this.budgets.take(of.base, name, value, this.policy.limits.otherBudget))
-      return { refuse: this.refuse(of.source, 'too_many_bounds', `too many distinct values of ${name}`) };
+      return {
+        refuse: this.refuse(of.source, 'too_many_bounds', `too many distinct values of ${name} (limits.other_budget)`),
+      };
     return { value };
   }
 

@@ -1,6 +1,7 @@
 import { mixed, type Source } from '../govern/index.ts';
-import { BarographError, type Labels, labelValue, METRIC_NAME } from '../model/index.ts';
+import { BarographError, type Labels, labelValue, METRIC_NAME, NO_LABELS } from '../model/index.ts';
 import { parseSeriesLabels, type WriteRequestBatch } from '../wire/index.ts';
+import { withSeriesIds } from './exemplar-ids.ts';
 import { joinedWay, type SeriesWay } from './handover.ts';
 import type { SeriesDoor } from './otlp-metrics.ts';
 import { RemainderRoutes, type SharedRoute } from './remainder-routes.ts';
@@ -110,12 +111,16 @@ export class BatchIngest {
 
   /** Exemplars of a series that joins another one belong to the series that it became. */
   private takeExemplars(batch: WriteRequestBatch, bytes: Buffer, source: Source, outcome: BatchOutcome): void {
+    const { routes } = this;
     const { governor, store } = this.door;
     for (const { series, exemplar } of batch.exemplars) {
       const id = this.seriesOf(batch, bytes, series, source);
       // A series that was refused was counted with its samples.
       if (id < 0) continue;
-      const labels = governor.governExemplar(exemplar.labels, source);
+      // The series of a route are stored as they came, so no ID was taken from them.
+      const isClean = routes.find(bytes, batch.labelStart[series], batch.labelEnd[series]) >= 0;
+      const raw = isClean ? NO_LABELS : parseSeriesLabels(batch.labelBytes(series));
+      const labels = governor.governExemplar(withSeriesIds(exemplar.labels, raw), source);
       store.writer.buffer.pushExemplar(id, { ...exemplar, labels });
       outcome.exemplars++;
     }

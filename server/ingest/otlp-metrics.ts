@@ -19,6 +19,7 @@ import {
 } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
 import type { MetricPoints } from '../wire/index.ts';
+import { withSeriesIds } from './exemplar-ids.ts';
 import { joinedWay, type SeriesWay } from './handover.ts';
 import { LabelRemainders, type SharedLabelsRoute } from './label-remainders.ts';
 import type { IngestOutcome } from './metric-ingest.ts';
@@ -185,7 +186,9 @@ export class PointIngest {
       const route = routes[series];
       if (route.kind === 'refused' || route.kind === 'dropped') continue;
       const id = route.kind === 'clean' ? this.door.storedId(route.id) : aggregator.seriesOf(route.output);
-      const labels = governor.governExemplar(exemplar.labels, 'otlp');
+      const own = points.series[series].labels;
+      const given = route.kind === 'clean' ? exemplar.labels : withSeriesIds(exemplar.labels, own);
+      const labels = governor.governExemplar(given, 'otlp');
       store.writer.buffer.pushExemplar(id, { ...exemplar, labels });
     }
   }

@@ -6,7 +6,9 @@ import {
   type MetricMetadata,
   type MetricType,
   type NativeHistogram,
+  NO_LABELS,
 } from '../model/index.ts';
+import { withSeriesIds } from './exemplar-ids.ts';
 import { joinedWay, type SeriesWay } from './handover.ts';
 import type { SeriesDoor } from './otlp-metrics.ts';
 import { hashText } from './series-routes.ts';
@@ -28,6 +30,8 @@ export interface ScrapeRoute {
   /** The 64-bit hash of the labels before governance, by which an output knows its inputs. */
   readonly hashHigh: number;
   readonly hashLow: number;
+  /** IDs of a request that were labels of the raw series, as labels; its exemplars keep them. */
+  readonly ids: Labels;
 }
 
 /** Metrics whose metadata is remembered, so that it isn't governed again with each scrape. */
@@ -80,7 +84,7 @@ export class ScrapeIngest {
   open(labels: Labels, type: MetricType): ScrapeRoute {
     const { door } = this;
     const { hi, lo } = this.hashOf(labels);
-    const none = { id: -1, fleetSlot: -1, output: -1, fleetOutput: -1, hashHigh: hi, hashLow: lo };
+    const none = { id: -1, fleetSlot: -1, output: -1, fleetOutput: -1, hashHigh: hi, hashLow: lo, ids: NO_LABELS };
     try {
       const verdict = door.governor.judgeSeries(labels, type, 'scrape');
       // Whatever else governance says of a series, it isn't stored.
@@ -89,7 +93,8 @@ export class ScrapeIngest {
         return { ...none, kind: 'clean', ...door.claim(labels, verdict.labels, type, verdict.fleet) };
       const fleetOutput = verdict.fleet ? door.openOutput(verdict.fleet.labels, verdict.fleet.rule) : -1;
       const id = door.store.series.resolve(verdict.labels);
-      return { ...none, kind: 'joined', id, output: door.openOutput(verdict.labels, verdict.rule), fleetOutput };
+      const ids = withSeriesIds(NO_LABELS, labels);
+      return { ...none, ids, kind: 'joined', id, output: door.openOutput(verdict.labels, verdict.rule), fleetOutput };
     } catch (error) {
       // A series that finds no room is refused; the rest of the scrape goes on.
       if (error instanceof BarographError) return { ...none, kind: 'refused' };
@@ -139,7 +144,7 @@ export class ScrapeIngest {
   exemplar(route: ScrapeRoute, exemplar: Exemplar): void {
     if (route.id < 0) return;
     const { governor, store } = this.door;
-    const labels = governor.governExemplar(exemplar.labels, 'scrape');
+    const labels = governor.governExemplar(withSeriesIds(exemplar.labels, route.ids), 'scrape');
     store.writer.buffer.pushExemplar(this.door.storedId(route.id), { ...exemplar, labels });
   }
 

@@ -4,7 +4,7 @@ import type { ScrapeRoute } from '../ingest/index.ts';
 import { type ScrapedSeries, SeriesCache } from './series-cache.ts';
 
 function routeOf(n: number): ScrapeRoute {
-  const route = { id: n, fleetSlot: -1, output: -1, fleetOutput: -1, hashHigh: n, hashLow: n * 7 };
+  const route = { id: n, fleetSlot: -1, output: -1, fleetOutput: -1, hashHigh: n, hashLow: n * 7, ids: [] };
   return { kind: 'clean', ...route };
 }
 
