@@ -11,6 +11,7 @@ import './styles/messages.css';
 import './styles/moment.css';
 import './styles/trace.css';
 import './styles/explorer.css';
+import './styles/cost.css';
 import { RequestQueue } from './api/requests.ts';
 import { tenantNames } from './api/tenants.ts';
 import { CursorStore } from './chart/cursor-store.ts';

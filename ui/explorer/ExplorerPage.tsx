@@ -2,14 +2,16 @@ import { useState } from 'react';
 import { Brand, ThemeButton } from '../bar/Brand.tsx';
 import { HelpDialog } from '../bar/HelpDialog.tsx';
 import { formatClock } from '../data/format.ts';
-import { useLost, useView } from '../pane/services.ts';
+import { useLost, useServices, useView } from '../pane/services.ts';
 import type { Overview } from './answers.ts';
 import { overviewUrl } from './answers.ts';
+import { Cost } from './Cost.tsx';
 import { Details } from './Details.tsx';
+import { Figure } from './Figure.tsx';
 import { Growth } from './Growth.tsx';
 import { BudgetList, LabelList, MetricList, RuleList, SenderList } from './Lists.tsx';
 import { printCount, printShare } from './numbers.ts';
-import { EXPLORER_SHORTCUTS, useExplorerKeys } from './use-explorer-keys.ts';
+import { EXPLORER_SHORTCUTS, FIRST_COST, useExplorerKeys } from './use-explorer-keys.ts';
 import { useRefreshed } from './use-refreshed.ts';
 
 const MOUSE = 'Click a metric or a label for what is known of it.';
@@ -18,20 +20,19 @@ const MOUSE = 'Click a metric or a label for what is known of it.';
 export function ExplorerPage() {
   const view = useView();
   const [search, setSearch] = useState('');
-  const [growth, setGrowth] = useState<'day' | 'month'>('day');
   const help = useExplorerKeys();
   const lostMs = useLost();
-  const { value, error } = useRefreshed<Overview>(overviewUrl(search, growth));
   return (
     <div className="page explorer">
       <header className="bar">
         <Brand page="cardinality" />
+        <Views />
         <input
           className="input explorer-search"
           type="search"
           data-search=""
-          placeholder="Search metrics and labels  /"
-          aria-label="Search metrics and labels"
+          placeholder={view.costBy ? 'Search values and labels  /' : 'Search metrics and labels  /'}
+          aria-label={view.costBy ? 'Search values and labels' : 'Search metrics and labels'}
           value={search}
           onChange={(event) => setSearch(event.target.value)}
         />
@@ -52,16 +53,48 @@ export function ExplorerPage() {
           ?
         </button>
       </header>
-      {value ? (
-        <Explorer overview={value} growth={growth} setGrowth={setGrowth} />
-      ) : (
-        <div className="page-message" role={error ? 'alert' : 'status'}>
-          <strong>{error ? 'The counts can’t be shown' : 'Counting'}</strong>
-          {error ? <p>{error}</p> : null}
-        </div>
-      )}
+      {view.costBy ? <Cost by={view.costBy} search={search} /> : <Series search={search} />}
       {view.subject ? <Details subject={view.subject} /> : null}
       {help.open ? <HelpDialog shortcuts={EXPLORER_SHORTCUTS} mouse={MOUSE} onClose={() => help.set(false)} /> : null}
+    </div>
+  );
+}
+
+/** Whether the page tells series or cost. */
+function Views() {
+  const { view } = useServices();
+  const { costBy } = useView();
+  return (
+    <fieldset className="segments explorer-views" aria-label="What is told">
+      <button
+        type="button"
+        className="segment"
+        aria-pressed={costBy === undefined}
+        onClick={() => view.change({ costBy: undefined }, true)}
+      >
+        Series
+      </button>
+      <button
+        type="button"
+        className="segment"
+        title="Bytes by team, service and so on, and what each label would save (S)"
+        aria-pressed={costBy !== undefined}
+        onClick={() => view.change({ costBy: costBy ?? FIRST_COST }, true)}
+      >
+        Cost
+      </button>
+    </fieldset>
+  );
+}
+
+function Series({ search }: { readonly search: string }) {
+  const [growth, setGrowth] = useState<'day' | 'month'>('day');
+  const { value, error } = useRefreshed<Overview>(overviewUrl(search, growth));
+  if (value) return <Explorer overview={value} growth={growth} setGrowth={setGrowth} />;
+  return (
+    <div className="page-message" role={error ? 'alert' : 'status'}>
+      <strong>{error ? 'The counts can’t be shown' : 'Counting'}</strong>
+      {error ? <p>{error}</p> : null}
     </div>
   );
 }
@@ -131,25 +164,6 @@ function Explorer({ overview, growth, setGrowth }: ExplorerProps) {
         </div>
       </div>
     </main>
-  );
-}
-
-interface FigureProps {
-  readonly name: string;
-  readonly value: string;
-  readonly note: string;
-  readonly tone?: 'error' | undefined;
-}
-
-function Figure({ name, value, note, tone }: FigureProps) {
-  return (
-    <div className="figure">
-      <dt>{name}</dt>
-      <dd>
-        <strong data-tone={tone}>{value}</strong>
-        <span className="note">{note}</span>
-      </dd>
-    </div>
   );
 }
 

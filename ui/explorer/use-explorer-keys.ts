@@ -9,10 +9,14 @@ export const EXPLORER_SHORTCUTS: readonly (readonly [keys: string, what: string]
   ['Tab', 'From list to list'],
   ['Enter', 'Show the metric or label of the row'],
   ['Esc', 'Close what is open, then back to the pane'],
+  ['S', 'Series, or cost by team and service'],
   ['C', 'Back to the pane'],
   ['T', 'Light or dark'],
   ['?', 'This help'],
 ];
+
+/** The label by which cost is told first. */
+export const FIRST_COST = 'team';
 
 /** Listens to the keys, and holds whether their help is open. */
 export function useExplorerKeys(): { readonly open: boolean; readonly set: (open: boolean) => void } {
@@ -42,6 +46,10 @@ export function useExplorerKeys(): { readonly open: boolean; readonly set: (open
         case '?':
           if (isTyping) return;
           set(!isOpen.current);
+          break;
+        case 's':
+          if (isTyping) return;
+          view.change({ costBy: view.get().costBy ? undefined : FIRST_COST }, true);
           break;
         case 'c':
           if (isTyping) return;

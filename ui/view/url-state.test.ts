@@ -24,6 +24,7 @@ const views: fc.Arbitrary<ViewState> = fc.record(
     moment: fc.record({ timeMs: moments, panelId: fc.constantFrom('', 'ttft', 'gpu-memory') }),
     traceId: fc.stringMatching(/^[0-9a-f]{32}$/),
     page: fc.constant('cardinality' as const),
+    costBy: fc.constantFrom('team', 'customer_tier'),
     subject: fc.record({
       kind: fc.constantFrom('metric' as const, 'label' as const),
       name: fc.string({ minLength: 1, unit: 'grapheme' }),

@@ -22,6 +22,8 @@ export interface ViewState {
   readonly traceId?: string;
   /** The page beside the pane that is shown instead of it. */
   readonly page?: 'cardinality';
+  /** The label by which it tells cost instead of series. */
+  readonly costBy?: string;
   /** What is looked at on it. */
   readonly subject?: Subject;
   /** Whose data is shown, where the server has tenants. */
@@ -61,6 +63,8 @@ export function parseView(search: string): ViewState {
   const traceId = params.get('trace');
   if (traceId !== null && /^[0-9a-f]{32}$/.test(traceId)) view.traceId = traceId;
   if (params.get('view') === 'cardinality') view.page = 'cardinality';
+  const costBy = params.get('cost');
+  if (costBy !== null && /^[a-z][a-z_]{0,63}$/.test(costBy)) view.costBy = costBy;
   const subject = parseSubject(params);
   if (subject) view.subject = subject;
   const tenant = params.get('tenant');
@@ -89,6 +93,7 @@ export function printView(view: ViewState): string {
   }
   if (view.traceId) params.set('trace', view.traceId);
   if (view.page) params.set('view', view.page);
+  if (view.costBy) params.set('cost', view.costBy);
   if (view.subject) params.set(view.subject.kind, view.subject.name);
   return params.toString();
 }
