@@ -24,12 +24,28 @@ const RULES = `groups:
         expr: job:requests:rate5m{whatever="x"} > 0
 `;
 
+const LOKI_RULES = `groups:
+  - name: logs
+    rules:
+      - alert: OneUser
+        expr: sum by (user_id) (count_over_time({deployment="chat"} |= "error" [5m])) > 5
+`;
+
+const DASHBOARD = `{ "title": "Traces", "panels": [
+  { "title": "Prompts", "datasource": { "type": "tempo" }, "targets": [
+    { "queryType": "traceql", "query": "{ span.gen_ai.input.messages =~ \\".*\\" }" }
+  ] }
+] }
+`;
+
 let folder: string;
 
 beforeAll(() => {
   folder = temporaryDirectory();
   fs.writeFileSync(path.join(folder, 'metrics.txt'), METRICS);
   fs.writeFileSync(path.join(folder, 'rules.yaml'), RULES);
+  fs.writeFileSync(path.join(folder, 'loki-rules.yaml'), LOKI_RULES);
+  fs.writeFileSync(path.join(folder, 'dashboard.json'), DASHBOARD);
   fs.writeFileSync(path.join(folder, 'policy.yaml'), 'profiles: [{match: "app_*", budgets: {region: 100}}]\n');
   fs.writeFileSync(path.join(folder, 'good.txt'), 'app_up{region="eu"} 1\n');
 });
@@ -62,6 +78,17 @@ describe('barograph check', () => {
     expect((await barograph('check', 'good.txt')).code).toBe(0);
     const { stdout } = await barograph('check', '--policy', 'policy.yaml', 'metrics.txt');
     expect(stdout).not.toContain('breaks its budget');
+  });
+
+  it('looks at queries of Loki and Tempo, with lines in SARIF', async () => {
+    const { code, stdout } = await barograph('check', '--format', 'sarif', 'loki-rules.yaml', 'dashboard.json');
+    expect(code).toBe(1);
+    const results = JSON.parse(stdout).runs[0].results as { ruleId: string; locations: object[] }[];
+    const placed = results.map(({ ruleId, locations }) => [ruleId, JSON.stringify(locations)]);
+    expect(placed).toEqual([
+      ['label_removed', expect.stringMatching(/loki-rules\.yaml.*"startLine":5/)],
+      ['content_refused', expect.stringMatching(/dashboard\.json.*"startLine":3/)],
+    ]);
   });
 
   it('writes SARIF and JSON', async () => {

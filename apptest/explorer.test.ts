@@ -80,6 +80,33 @@ describe.skipIf(!PANE_IS_BUILT)('the cardinality page', () => {
     expect(await rows('budgets')).toEqual(['region cart_items']);
   });
 
+  test('tells cost by a label, by a key and by its link, and what dropping one would save', async () => {
+    await open();
+    await page.keyboard.press('s');
+    await page.locator('[data-list="cost"] .list-row').first().waitFor();
+    expect(page.url()).toContain('cost=team');
+    expect(await rows('cost')).toEqual(['(none)']);
+    await page.getByRole('button', { name: 'service', exact: true }).click();
+    await expect.poll(() => rows('cost'), { timeout: 10_000 }).toContain('cart');
+    expect(page.url()).toContain('cost=service');
+    expect(await rows('savings')).toContain('region from cart_*');
+    await page.getByRole('button', { name: /^Dropping region from cart_\*/ }).click();
+    await page.getByRole('complementary', { name: 'The label region' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Series', exact: true }).click();
+    await page.locator('[data-list="metrics"] [data-row]').first().waitFor();
+    expect(page.url()).not.toContain('cost=');
+  });
+
+  test('answers cost as CSV, and refuses a label that it doesn’t know', async () => {
+    const url = `${program.url}/api/barograph/v1/cost`;
+    const csv = await fetch(`${url}?by=service`, { headers: { accept: 'text/csv' } });
+    expect(csv.headers.get('content-type')).toContain('text/csv');
+    expect((await csv.text()).split('\r\n')[0]).toMatch(/^service,series,samples_per_minute,/);
+    const refused = await fetch(`${url}?by=user`);
+    expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining('accepted is team, service')]);
+  });
+
   test('is found from the pane by a key and by its tab, and leads back', async () => {
     await page.goto(program.url);
     await page.locator('.pane').waitFor();

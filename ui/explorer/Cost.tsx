@@ -59,7 +59,7 @@ function CostSummary({ cost, by }: { readonly cost: CostAnswer; readonly by: str
         <Figure
           name="Samples a minute"
           value={formatCount(total.samplesPerMinute)}
-          note={`${bytesPerSample.toPrecision(2)} bytes each, ${isMeasured ? 'measured' : 'until blocks are sealed'}`}
+          note={`${bytesPerSample.toPrecision(2)} bytes each, ${isMeasured ? 'measured' : 'assumed so far'}`}
         />
         <Figure name="Series stored" value={printCount(total.series)} note="of all metrics, the fleet level too" />
         <Figure
@@ -99,7 +99,7 @@ function CostSummary({ cost, by }: { readonly cost: CostAnswer; readonly by: str
 function CostList({ cost, rows }: { readonly cost: CostAnswer; readonly rows: readonly CostRow[] }) {
   const largest = Math.max(...cost.rows.map(({ bytesPerDay }) => bytesPerDay), 0);
   const money = cost.price?.currency;
-  const columns = ['by bytes a day', '', 'a day', 'share', 'a week ago', 'series', money ? 'a month' : 'samples/min'];
+  const columns = ['by bytes a day', '', 'a day', 'share', 'in a week', 'series', money ? 'a month' : 'samples/min'];
   return (
     <List
       id="cost"
@@ -168,8 +168,8 @@ function SavingList({ savings }: { readonly savings: readonly SavingRow[] }) {
   return (
     <List
       id="savings"
-      title="If a label were dropped"
-      note="estimates; savings of several don’t add up"
+      title="Without a label"
+      note="estimates; they don’t add up"
       columns={['label and metrics', 'fewer series', 'saves']}
       empty="No label makes series that would join without it."
       isEmpty={savings.length === 0}
