@@ -27,7 +27,7 @@ describe('barograph', () => {
   });
 
   it.each([
-    [['paint'], 2, 'got the command "paint", accepted is serve, demo, simulate, check, policy, canary or gateway'],
+    [['paint'], 2, 'got the command "paint", accepted is serve, demo, simulate, check, policy, slo, canary or gateway'],
     [['simulate', '--scenario', 'rain'], 1, 'got "rain", accepted is demo, calm'],
     [['simulate', '--colour'], 1, 'barograph simulate --help'],
     [['demo', '--seed', 'x'], 1, 'demo › --seed: got "x", accepted is a whole number'],

@@ -11,11 +11,14 @@ export const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
   ingest: ['model', 'wire', 'govern', 'store', 'telemetry'],
   scrape: ['model', 'wire', 'govern', 'ingest', 'telemetry'],
   query: ['model', 'store', 'telemetry'],
+  slo: ['model', 'query'],
+  rules: ['model', 'query'],
+  notify: ['model', 'telemetry'],
   dashboards: ['model', 'query'],
   simulate: ['model', 'wire'],
   canary: ['model', 'telemetry', 'wire', 'store'],
   config: ['model', 'wire', 'govern', 'store', 'ingest', 'scrape', 'query', 'dashboards', 'simulate', 'canary'],
-  check: ['model', 'wire', 'govern', 'query', 'config'],
+  check: ['model', 'wire', 'govern', 'query', 'rules', 'config'],
   api: ['model', 'telemetry', 'wire', 'govern', 'store', 'ingest', 'scrape', 'query', 'dashboards', 'canary', 'config'],
   cmd: [
     'model',
@@ -31,6 +34,7 @@ export const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
     'canary',
     'config',
     'check',
+    'slo',
     'api',
   ],
 };

@@ -32,7 +32,7 @@ const DEMO_FLAGS = {
 
 // The simulated fleet brings an OpenTelemetry SDK with it, which a server must not load: what needs it is imported late.
 
-const COMMANDS = ['serve', 'demo', 'simulate', 'check', 'policy', 'canary', 'gateway'] as const;
+const COMMANDS = ['serve', 'demo', 'simulate', 'check', 'policy', 'slo', 'canary', 'gateway'] as const;
 
 function isCommand(text: string): text is (typeof COMMANDS)[number] {
   return COMMANDS.some((command) => command === text);
@@ -76,6 +76,8 @@ export async function main(argv: readonly string[]): Promise<number> {
       return await (await import('./check.ts')).check(args);
     case 'policy':
       return await (await import('./policy.ts')).policyCommand(args);
+    case 'slo':
+      return (await import('./slo.ts')).sloCommand(args);
     case 'canary':
       return await (await import('./canary.ts')).canaryCommand(args);
   }

@@ -69,15 +69,27 @@ const CANARY_HELP = `barograph canary [--url URL] [--token TOKEN] [--json]
       When it was clean last:      curl -s http://127.0.0.1:7070/metrics | grep barograph_canary
 `;
 
+const SLO_HELP = `barograph slo generate|check|import [--format rules|openslo] [--owner NAME] [--runbook-url URL] [--impact TEXT] FILE...
+      Makes Prometheus rules of objectives: sums of good and all events, burn over several windows, alerts of the classes
+      page and notify, the budget that is left. FILE holds Barograph's own objectives, a Sloth specification, Pyrra
+      objectives or OpenSLO; import prints any of them as Barograph's own. What a page must have and a file doesn't say
+      is taken from --owner, --runbook-url and --impact. - reads standard input.
+
+      Rules for any Prometheus:    barograph slo generate slo.yaml > slo.rules.yaml
+      In a pull request:           barograph slo check slo/*.yaml
+      From Sloth:                  barograph slo import --runbook-url https://wiki/x --impact 'Logins fail' sloth.yaml
+`;
+
 /** What each command prints when it is asked for help. */
 export const COMMAND_HELP: Readonly<
-  Record<'serve' | 'demo' | 'simulate' | 'check' | 'policy' | 'canary' | 'gateway', string>
+  Record<'serve' | 'demo' | 'simulate' | 'check' | 'policy' | 'slo' | 'canary' | 'gateway', string>
 > = {
   serve: SERVE_HELP,
   demo: DEMO_HELP,
   simulate: SIMULATE_HELP,
   check: CHECK_HELP,
   policy: POLICY_HELP,
+  slo: SLO_HELP,
   canary: CANARY_HELP,
   gateway: GATEWAY_HELP,
 };

@@ -14,6 +14,7 @@ export {
   parsePromql,
   parseSelector,
   SIGNATURES,
+  walk,
 } from './promql/index.ts';
 export type { QueryAnswer, QueryRequest } from './request.ts';
 export type { TraceQuery } from './trace-request.ts';
