@@ -38,7 +38,9 @@ function labelsOf(i: number, scrape: number, isLeak: boolean): Labels {
           outcome: ['ok', 'error', 'timeout', 'refused', 'empty'][Math.floor(k / 500) % 5],
         }
       : { __name__: `engine_steps_${k % 20}_total`, deployment: `chat-${k % 50}`, replica: `r-${Math.floor(k / 20)}` };
-  const request = isLeak ? { request_id: `req-${scrape}-${((i * 2_654_435_761) >>> 0).toString(16)}` } : {};
+  const request: Record<string, string> = isLeak
+    ? { request_id: `req-${scrape}-${((i * 2_654_435_761) >>> 0).toString(16)}` }
+    : {};
   return labelsFromRecord({ ...own, ...request, job: 'llm-gateway', region: `eu-${k % 4}` });
 }
 

@@ -40,6 +40,8 @@ interface Result {
   /** MiB, one a second. */
   readonly resident: { second: number; mib: number; phase: Phase }[];
   readonly sums: { readonly write: number; readonly otlp: number; readonly lines: number };
+  /** What was acknowledged, the warm-up included. */
+  readonly sent: Result['sums'];
   /** Milliseconds of the cardinality page's answers during the bomb; empty where there is none. */
   readonly cardinality: { readonly p95: number; readonly worst: number; readonly offered: number } | undefined;
 }
@@ -179,7 +181,7 @@ async function measure(system: RunningPeer): Promise<Result> {
   const cpuAt = {} as Record<Phase, number>;
   const loops = Promise.all([fleetLoop(), queryLoop(), memoryLoop()]);
   // What is warmed up before counts for nothing: code that is compiled, caches, and a little of the bomb itself.
-  await explode({ ...targets, idsPerMinute: IDS_PER_MINUTE, seconds: CALM_SECONDS, firstId: 0 });
+  const warmUp = await explode({ ...targets, idsPerMinute: IDS_PER_MINUTE, seconds: CALM_SECONDS, firstId: 0 });
   await sleep(5000);
   times.before.length = 0;
   resident.length = 0;
@@ -191,7 +193,6 @@ async function measure(system: RunningPeer): Promise<Result> {
     cpuAt[next] = (usageOf(pid).cpuSeconds - cpu) / ((performance.now() - started) / 1000);
     seriesAt[next] = await storedSeries(url);
   };
-  const sumsBefore = await sumsOf(url, name);
   await enter('before', () => sleep(CALM_SECONDS * 1000));
   let bomb = {} as BombReport;
   await enter('during', async () => {
@@ -200,6 +201,8 @@ async function measure(system: RunningPeer): Promise<Result> {
   await enter('after', () => sleep(CALM_SECONDS * 1000));
   isOver = true;
   await loops;
+  // VictoriaMetrics shows samples once they are half a minute old.
+  if (name === 'victoria-metrics') await sleep(35_000);
   const sums = await sumsOf(url, name);
   return {
     name,
@@ -211,10 +214,11 @@ async function measure(system: RunningPeer): Promise<Result> {
     failedQueries,
     cpuPerSecond: cpuAt,
     resident,
-    sums: {
-      write: sums.write - sumsBefore.write,
-      otlp: sums.otlp - sumsBefore.otlp,
-      lines: sums.lines - sumsBefore.lines,
+    sums,
+    sent: {
+      write: warmUp.writeSum + bomb.writeSum,
+      otlp: warmUp.otlpSum + bomb.otlpSum,
+      lines: warmUp.lines + bomb.lines,
     },
     cardinality: await cardinalityOf(url, cardinality),
   };
@@ -261,7 +265,7 @@ function chart({ resident }: Result, highest: number): string {
 function print(results: readonly Result[]): void {
   const highest = Math.max(...results.flatMap(({ resident }) => resident.map(({ mib }) => mib)));
   for (const result of results) {
-    const { name, bomb, sums, resident } = result;
+    const { name, bomb, sums, sent, resident } = result;
     const memory = byPhase((at) => resident.filter(({ phase }) => phase === at).map(({ mib }) => mib));
     console.log(
       `\n${name}: ${bomb.ids} IDs taken, ${bomb.failed} refused${bomb.reason ? ` (${bomb.reason})` : ''}, sender ${(bomb.lateMs / 1000).toFixed(1)} s late at the end`,
@@ -276,9 +280,9 @@ function print(results: readonly Result[]): void {
       ];
       console.log(`  ${phase.padEnd(7)} ${cells.join(' · ')}`);
     }
-    const exact = (said: number, sent: number) => `${said} of ${sent}`;
+    const exact = (said: number, of: number) => `${said} of ${of}`;
     console.log(
-      `  totals: remote write ${exact(sums.write, bomb.writeSum)}, OTLP ${exact(sums.otlp, bomb.otlpSum)}, log lines ${exact(sums.lines, bomb.lines)}; failed queries ${result.failedQueries}`,
+      `  totals: remote write ${exact(sums.write, sent.write)}, OTLP ${exact(sums.otlp, sent.otlp)}, log lines ${exact(sums.lines, sent.lines)}; failed queries ${result.failedQueries}`,
     );
     if (result.cardinality) {
       const { p95, worst, offered } = result.cardinality;

@@ -61,7 +61,16 @@ export class PolicyReloader {
     this.stamp = stampOf(this.files);
     try {
       const { changes, files } = read();
+      const beforeMs = governor.policy.fleetResolutionMs;
       governor.use(changes);
+      const { fleetResolutionMs } = governor.policy;
+      if (fleetResolutionMs !== beforeMs) {
+        const settings = { beforeMs, fleetResolutionMs };
+        log.warn(
+          settings,
+          'fleet.resolution holds for new fleet: series now, for those that exist from the next start on',
+        );
+      }
       if (files.join('\n') !== this.files.join('\n')) {
         this.files = files;
         this.stamp = stampOf(files);
