@@ -2,6 +2,7 @@ import type { YamlSource } from '../config/index.ts';
 import type { Governor } from '../govern/index.ts';
 import { BarographError } from '../model/index.ts';
 import { parseLogql, parsePromql, parseTraceql } from '../query/index.ts';
+import { readRuleFile } from '../rules/index.ts';
 import type { CheckOptions } from './check-file.ts';
 import type { FileReport, Finding } from './finding.ts';
 import { judgeLogUse } from './judge-log-use.ts';
@@ -17,7 +18,24 @@ import { hasVariables, withoutVariables } from './variables.ts';
 export function checkRules(options: CheckOptions, source: YamlSource): FileReport {
   const own = new Set([...options.recorded, ...collectRecorded(source)]);
   const language = options.kind === 'loki_rules' ? 'logql' : undefined;
-  return reportOf(options, 'rules', source, ruleSites(source, language), own);
+  const sites = ruleSites(source, language);
+  const report = reportOf(options, 'rules', source, sites, own);
+  const isPrometheus = sites.every((site) => site.language === 'promql');
+  return isPrometheus ? { ...report, findings: withFileErrors(report.findings, options) } : report;
+}
+
+/** Adds what keeps the file from being loaded, unless that rule is found to be wrong already. */
+function withFileErrors(findings: FileReport['findings'], { bytes, file }: CheckOptions): FileReport['findings'] {
+  try {
+    readRuleFile(new TextDecoder().decode(bytes), file);
+    return findings;
+  } catch (error) {
+    if (!(error instanceof BarographError)) throw error;
+    const line = Number(error.message.slice(file.length + 1).match(/^\d+/)?.[0]) || undefined;
+    if (findings.some((finding) => finding.level === 'error' && finding.line === line)) return findings;
+    const message = error.message.replace(`${file}:${line}: `, '');
+    return [...findings, { rule: error.code, level: 'error', message, line }];
+  }
 }
 
 /** A Grafana dashboard, in any version of its schema. */
