@@ -1,7 +1,8 @@
 // What the SDK costs the program that it observes: npm run bench sdk [tokens].
 // Time and bytes of a streamed token, of a piece through an observed client, and of a whole request, with a real
 // OpenTelemetry SDK that throws away what it would send. Budgets: 150 ns and no allocation a token, 30 µs a request.
-// Other instrumentations are measured the same way where they and the client are installed.
+// Other instrumentations are measured the same way on the real client; all of them are installed on demand by the lock of
+// bench/peers/sdk. `--no-peers` leaves them out.
 import { PerformanceObserver } from 'node:perf_hooks';
 import v8 from 'node:v8';
 import vm from 'node:vm';
@@ -10,6 +11,7 @@ import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import { BatchSpanProcessor, InMemorySpanExporter, TracerProvider } from '@opentelemetry/sdk-trace';
 import { Stream } from '../sdk/fixtures/stainless-client.ts';
 import { Instrumentation, type InstrumentationOptions, observeOpenAI } from '../sdk/index.ts';
+import { installSdkPeers } from './lab/sdk-peers.ts';
 
 const ROUNDS = 7;
 const USAGE = { inputTokens: 812, outputTokens: 200, cachedTokens: 512 };
@@ -28,11 +30,18 @@ class ManualReader extends MetricReader {
 
 /** An OpenTelemetry SDK whose exporters keep nothing. */
 function discardingSdk() {
+  let exportedSpans = 0;
   const done = (_items: unknown, finish: (result: { code: number }) => void): void => finish({ code: 0 });
-  const spanExporter = Object.assign(new InMemorySpanExporter(), { export: done });
+  const countSpans = (items: readonly unknown[], finish: (result: { code: number }) => void): void => {
+    exportedSpans += items.length;
+    finish({ code: 0 });
+  };
+  const spanExporter = Object.assign(new InMemorySpanExporter(), { export: countSpans });
   const logExporter = Object.assign(new InMemoryLogRecordExporter(), { export: done });
   const queue = { maxQueueSize: 4096, scheduledDelayMillis: 10 };
   return {
+    /** Spans that were handed over for export so far. */
+    spanCount: () => exportedSpans,
     tracerProvider: new TracerProvider({
       spanProcessors: [new BatchSpanProcessor({ exporter: spanExporter, ...queue })],
     }),
@@ -174,8 +183,11 @@ async function main(tokens: number): Promise<void> {
     'ns',
     'of it a 200th of a request',
   );
-  for (const peer of ['@opentelemetry/instrumentation-openai', '@traceloop/instrumentation-openai'])
-    await measurePeer(peer, pieces, streams);
+  const load = process.argv.includes('--no-peers') ? undefined : installSdkPeers();
+  if (load)
+    for (const peer of ['@opentelemetry/instrumentation-openai', '@traceloop/instrumentation-openai'])
+      await measurePeer(load, peer);
+  else console.log('peers: not installed, left out');
 }
 
 /** A peer's instrumentation, as both packages have it. */
@@ -183,45 +195,47 @@ interface PeerInstrumentation {
   setTracerProvider(provider: unknown): void;
   setMeterProvider(provider: unknown): void;
   enable(): void;
-  manuallyInstrument?(client: unknown): void;
+  disable(): void;
 }
 
-/** Peers replace methods of the real client's classes, so they need the package `openai` as well. */
-async function measurePeer(name: string, pieces: readonly object[], streams: number): Promise<void> {
-  const missing = [name, 'openai'].filter((each) => !canResolve(each));
-  if (missing.length > 0) {
-    console.log(`${name.padEnd(46)} skipped: ${missing.join(' and ')} not installed`);
-    return;
-  }
-  const load = async (each: string): Promise<Record<string, unknown>> => await import(each);
-  const exported = await load(name);
-  const Peer = exported.OpenAIInstrumentation as new (config: object) => PeerInstrumentation;
-  const instrumentation = new Peer({ traceContent: false });
-  const { tracerProvider, meterProvider } = discardingSdk();
-  instrumentation.setTracerProvider(tracerProvider);
-  instrumentation.setMeterProvider(meterProvider);
-  instrumentation.enable();
-  const { OpenAI } = (await load('openai')) as { OpenAI: new (options: object) => Client };
-  instrumentation.manuallyInstrument?.(OpenAI);
+/** Measures the real client alone, with one peer and with ours on top, in this process; prints what each adds. */
+async function measurePeer(load: NodeJS.Require, name: string): Promise<void> {
+  const pieces = chatPieces(200);
+  const streams = 100;
+  const items = streams * pieces.length;
   const body = `${pieces.map((piece) => `data: ${JSON.stringify(piece)}\n\n`).join('')}data: [DONE]\n\n`;
   const answer = async () => new Response(body, { headers: { 'content-type': 'text/event-stream' } });
-  const items = streams * pieces.length;
+  const { OpenAIInstrumentation: Peer } = load(name) as {
+    OpenAIInstrumentation: new (config: object) => PeerInstrumentation;
+  };
+  const instrumentation = new Peer({ traceContent: false });
+  const { tracerProvider, meterProvider, spanCount } = discardingSdk();
+  instrumentation.setTracerProvider(tracerProvider);
+  instrumentation.setMeterProvider(meterProvider);
+  // The peer replaces methods of the client's classes as the package is loaded, and only then.
+  const { OpenAI } = load('openai') as { OpenAI: new (options: object) => Client };
   const of = (): Client => new OpenAI({ apiKey: 'none', fetch: answer });
-  const peer = await measure(items, () => readAll(of(), streams));
-  print(`a piece of the real client, by ${name}`, peer, 'ns');
   const ours = instrument(discardingSdk());
-  const observed = await measure(items, () =>
-    readAll(observeOpenAI(of() as never, { instrumentation: ours }) as Client, streams),
-  );
-  print('  the same with ours on top', observed, 'ns');
-}
-
-function canResolve(name: string): boolean {
-  try {
-    import.meta.resolve(name);
-    return true;
-  } catch {
-    return false;
+  const observe = (): Client => observeOpenAI(of() as never, { instrumentation: ours }) as Client;
+  const ways: readonly (readonly [name: string, isPatched: boolean, client: () => Client])[] = [
+    ['alone', false, of],
+    [`by ${name}`, true, of],
+    ['by ours', false, observe],
+  ];
+  console.log('\na piece of the real client, openai of bench/peers/sdk');
+  let alone: Cost | undefined;
+  for (const [way, isPatched, client] of ways) {
+    if (isPatched) instrumentation.enable();
+    else instrumentation.disable();
+    const cost = await measure(items, () => readAll(client(), streams));
+    if (isPatched) await tracerProvider.forceFlush();
+    // A peer that isn't in the way of the calls costs nothing, and to print that as its cost would be wrong.
+    if (isPatched && spanCount() === 0) {
+      console.log(`  ${way}: made no span, so nothing is told of it`);
+      continue;
+    }
+    print(`  ${way}`, cost, 'ns', alone ? `adds ${(cost.ns - alone.ns).toFixed(0)} ns` : '');
+    alone ??= cost;
   }
 }
 
