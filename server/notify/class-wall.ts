@@ -8,12 +8,12 @@ const CLASS = 'class';
  * The routes that an alert of class notify can end in, whatever its other labels. Never too few: a matcher on another
  * label may or may not hold, so both ways are followed; a route that nothing but the class decides about is certain.
  */
-export function receiversOfNotify(root: Route): Route[] {
+export function routesOfNotify(root: Route): Route[] {
   const reached: Route[] = [];
   for (const child of root.routes) {
     const onClass = child.matchers.filter((matcher) => matcher.name === CLASS);
     if (!onClass.every((matcher) => matcher.matches('notify'))) continue;
-    for (const route of receiversOfNotify(child)) reached.push(route);
+    for (const route of routesOfNotify(child)) reached.push(route);
     const isCertain = onClass.length === child.matchers.length;
     // What a certain child takes never falls back to this route; without `continue` its later siblings don't see it.
     if (isCertain && !child.continue) return reached;
@@ -26,7 +26,7 @@ export function receiversOfNotify(root: Route): Route[] {
 /** What the siblings after a certain child with `continue` may take as well; the parent is out of it already. */
 function laterThan(parent: Route, child: Route): Route[] {
   const rest = { ...parent, routes: parent.routes.slice(parent.routes.indexOf(child) + 1) };
-  return receiversOfNotify(rest).filter((route) => route !== rest);
+  return routesOfNotify(rest).filter((route) => route !== rest);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type Matcher, parseDurationMs } from '../model/index.ts';
-import { notifyCannotPage, receiversOfNotify } from './class-wall.ts';
+import { notifyCannotPage, routesOfNotify } from './class-wall.ts';
 import type { InhibitRule } from './inhibit.ts';
 import { parseMatcher } from './matcher.ts';
 import { badConfig, readYamlPart, refuseOtherKeys, textAt, textOf, type YamlPart } from './yaml-part.ts';
@@ -81,7 +81,7 @@ export function readNotifyConfig(text: string, file: string): NotifyConfig {
       throw badConfig(found.where, `the key ${key} on the first route`, 'it on routes below, as the first takes all');
   }
   const root = readRoute(rootPart, DEFAULTS, receivers, 1);
-  for (const route of receiversOfNotify(root)) {
+  for (const route of routesOfNotify(root)) {
     if (receivers.get(route.receiver)?.class === 'page') throw notifyCannotPage(route.where);
   }
   return { root, receivers, inhibitRules: itemsAt(whole, 'inhibit_rules').map(readInhibitRule) };

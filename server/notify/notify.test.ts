@@ -2,9 +2,18 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { labelsFromRecord } from '../model/index.ts';
-import { assertMayReceive, groupLabels, isInhibited, parseMatchers, readNotifyConfig, routesOf } from './index.ts';
+import {
+  assertMayReceive,
+  groupLabels,
+  isInhibited,
+  parseMatchers,
+  readNotifyConfig,
+  routesOf,
+  routesOfNotify,
+} from './index.ts';
 
 const AMTOOL = path.join(process.env.BAROGRAPH_PEERS ?? '/nowhere', 'usr/bin/amtool');
 
@@ -192,4 +201,31 @@ it('reads matchers in both notations, and no escape that Alertmanager reads in t
   expect(of('')).toEqual([]);
   for (const wrong of ['a', 'a="b', '{a=b', 'a=b c=d', 'a=~"\\d"', '="b"'])
     expect(() => of(wrong), wrong).toThrow('here');
+});
+
+it('lets no alert of class notify end in a route that the check at load did not look at', () => {
+  const matcher = fc.constantFrom(
+    'class=notify',
+    'class=page',
+    'class!=notify',
+    'class=~"n.*|x"',
+    'a=1',
+    'a!=1',
+    'b=1',
+  );
+  const matchers = fc.array(matcher, { maxLength: 2 });
+  const treesOver = (routes: fc.Arbitrary<unknown[]>) =>
+    fc.array(fc.record({ matchers, continue: fc.boolean(), routes }), { maxLength: 4 });
+  const trees = treesOver(treesOver(treesOver(fc.constant([]))));
+  const others: Record<string, string>[] = [{}, { a: '1' }, { b: '1' }, { a: '1', b: '1' }];
+  const alerts = others.map((labels) => labelsFromRecord({ class: 'notify', ...labels }));
+  fc.assert(
+    fc.property(trees, (routes) => {
+      const text = JSON.stringify({ route: { receiver: 'a', routes }, receivers: [{ name: 'a' }] });
+      const { root } = readNotifyConfig(text, 'am.json');
+      const seen = new Set(routesOfNotify(root));
+      for (const alert of alerts) for (const route of routesOf(root, alert)) expect(seen.has(route)).toBe(true);
+    }),
+    { numRuns: 500 },
+  );
 });
