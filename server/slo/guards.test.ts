@@ -77,3 +77,52 @@ describe('low traffic', () => {
     expect(await at(now, rulesOf('traffic_aware: true')(burn), reader)).toBeCloseTo(1, 6);
   });
 });
+
+describe('thresholds', () => {
+  const metric = 'inference_total_latency_seconds';
+  const times = Float64Array.from({ length: 11 }, (_, i) => i * 30_000);
+
+  /** Two events a sample: one up to 1 s and one between 16 and 32 s; `grows` is false for counters that stand still. */
+  function latencies(grows: boolean): MemoryMetricReader {
+    const reader = new MemoryMetricReader();
+    const counts = Float64Array.from(times, (_, i) => (grows ? i : 3));
+    const add = (name: string, le: string | undefined, factor: number) => {
+      const labels = labelsFromRecord({ __name__: name, ...(le === undefined ? {} : { le }) });
+      reader.add({ labels, timestamps: times, values: counts.map((n) => n * factor), histograms: undefined });
+    };
+    add(`${metric}_count`, undefined, 2);
+    add(`${metric}_bucket`, '2.56', 1);
+    add(`${metric}_bucket`, '5.12', 2);
+    const histograms = Array.from(counts, (n) => ({
+      schema: 0,
+      zeroThreshold: 0,
+      zeroCount: 0,
+      count: n * 2,
+      sum: n * 25,
+      positiveIndices: Int32Array.from([0, 5]),
+      positiveCounts: Float64Array.from([n, n]),
+      negativeIndices: new Int32Array(0),
+      negativeCounts: new Float64Array(0),
+      counterResetHint: 'unknown' as const,
+      customValues: undefined,
+    }));
+    reader.add({ labels: labelsFromRecord({ __name__: metric }), timestamps: times, values: counts, histograms });
+    return reader;
+  }
+
+  it.each([
+    ['native', '2s', 10],
+    ['native', '100s', 20],
+    ['classic', '2560ms', 10],
+    ['classic', '3840ms', 15],
+  ])('%s at %s counts good events, and none where there are none', async (histogram, threshold, good) => {
+    const text = `
+version: barograph/v1
+service: s
+objectives: [{ name: n, target: 99, page: false, indicator: { kind: total_latency, threshold: ${threshold}, histogram: ${histogram} } }]`;
+    const [total, goodEvents] = sloRules(readSloFile(text, 'f.yaml').objectives[0]).groups[0].rules;
+    expect(await at(300_000, total.expr, latencies(true))).toBeCloseTo(20, 6);
+    expect(await at(300_000, goodEvents.expr, latencies(true))).toBeCloseTo(good, 6);
+    expect(await at(300_000, goodEvents.expr, latencies(false))).toBe(0);
+  });
+});
