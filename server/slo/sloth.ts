@@ -63,6 +63,10 @@ export function readSloth(document: SloDocument): ReadObjectives {
       const text = `${slo.name}: a raw error ratio has no events, so each moment counts the same whatever its traffic`;
       warnings.push({ place, text });
     }
+    if (slo.alerting?.labels || slo.alerting?.page_alert?.labels || slo.alerting?.ticket_alert?.labels) {
+      const text = `${slo.name}: labels of its alerts alone are left out; the label class (page, notify) is what to route by`;
+      warnings.push({ place, text });
+    }
     return {
       place,
       service: sloth.service,
