@@ -185,7 +185,7 @@ describe('a mixed fleet', () => {
       return running.sglang === undefined && running.nim === undefined;
     });
     expect((await valuesOf('barograph_inference_exporter_target_up', 'replica'))[addresses.nim]).toBe(0);
-    expect(said).toMatch(new RegExp(`${addresses.nim} is down \\(connection\\)`));
+    expect(said).toMatch(new RegExp(`${addresses.nim} is down \\(unreachable\\)`));
   });
 
   it('is measured at its gateways where no engine can be asked', { timeout: 60_000 }, async () => {

@@ -11,6 +11,7 @@ Start here:
 
 Sources, tried in this order and combined: of two that know a metric the earlier one counts.
   dcgm          dcgm-exporter's endpoint: what NVIDIA's profiling counters know
+  dcgmi         DCGM's host engine (nv-hostengine), through the command; asked only while dcgm doesn't answer
   nvml          NVIDIA's library, through the npm package koffi where that is installed: cheap, exact, Xid as events
   nvidia-smi    the command; asked only while nvml doesn't answer
   amd-exporter  AMD's device-metrics-exporter
@@ -18,6 +19,7 @@ Sources, tried in this order and combined: of two that know a metric the earlier
 
   --source NAME             only this one; repeat it for several. One that is named is reported while it is down
   --dcgm-url URL            (http://127.0.0.1:9400/metrics)
+  --dcgmi COMMAND           (dcgmi)             --dcgm-host HOST[:PORT]   where nv-hostengine is (this machine)
   --amd-url URL             (http://127.0.0.1:5000/metrics)
   --nvidia-smi COMMAND      (nvidia-smi)        --amd-smi COMMAND    (amd-smi)
   --nvml-library FILE       (libnvidia-ml.so.1, where drivers put it)

@@ -24,7 +24,13 @@ describe('parseGpuOptions', () => {
     const named = new Set([...GPU_HELP.matchAll(/--([a-z][a-z-]+)/g)].map(([, name]) => name));
     named.delete('gpu-reset');
     for (const name of named) {
-      const values: Record<string, string> = { source: 'dcgm', listen: '[::1]:0', label: 'region=eu', format: 'text' };
+      const values: Record<string, string> = {
+        source: 'dcgm',
+        listen: '[::1]:0',
+        label: 'region=eu',
+        format: 'text',
+        'dcgm-host': 'a:1',
+      };
       const isTime = /interval|timeout|after/.test(name);
       const value = values[name] ?? (isTime ? '15s' : /url|endpoint/.test(name) ? 'http://a' : 'x=y');
       const isFlag = ['once', 'check', 'help', 'version', 'print-dcgm-counters'].includes(name);
@@ -33,13 +39,17 @@ describe('parseGpuOptions', () => {
   });
 
   it.each([
-    [['--source', 'nvidia'], /--source: got "nvidia", accepted is dcgm, nvml, nvidia-smi, amd-exporter, amd-smi/],
+    [
+      ['--source', 'nvidia'],
+      /--source: got "nvidia", accepted is dcgm, dcgmi, nvml, nvidia-smi, amd-exporter, amd-smi/,
+    ],
     [['--interval', '5'], /--interval: got "5", accepted is a time from 1000ms/],
     [['--interval', '1ms'], /--interval/],
     [['--dcgm-url', 'ftp://x'], /--dcgm-url: got "ftp:\/\/x", accepted is a URL/],
     [['--listen', '9836'], /--listen: got "9836", accepted is HOST:PORT/],
     [['--label', 'team=x'], /--label: got "team", accepted is model_version, deployment/],
     [['--label', 'uuid=x'], /--label/],
+    [['--dcgm-host', '-e'], /--dcgm-host: got "-e"|ambiguous/],
     [['--otlp-header', 'secret'], /--otlp-header: got a pair without =/],
     [['--none'], /command line: got Unknown option '--none'.*see --help/],
     [['stray'], /command line: got Unexpected argument 'stray'/],

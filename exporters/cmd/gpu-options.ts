@@ -19,6 +19,8 @@ export interface GpuOptions {
   /** Sources that are asked for by name; all where empty. */
   readonly sources: readonly SourceName[];
   readonly dcgmUrl: string;
+  readonly dcgmi: string;
+  readonly dcgmHost: string | undefined;
   readonly amdUrl: string;
   readonly nvidiaSmi: string;
   readonly amdSmi: string;
@@ -46,6 +48,8 @@ const FLAGS = {
   ...{
     source: list,
     'dcgm-url': text,
+    dcgmi: text,
+    'dcgm-host': text,
     'amd-url': text,
     'nvidia-smi': text,
     'amd-smi': text,
@@ -71,6 +75,8 @@ export function parseGpuOptions(argv: readonly string[]): GpuOptions {
     format: oneOf('--format', values.format ?? 'text', ['text', 'openmetrics', 'otlp'] as const),
     sources: (values.source ?? []).map((name) => oneOf('--source', name, SOURCE_NAMES)),
     dcgmUrl: parseUrl('--dcgm-url', values['dcgm-url'] ?? 'http://127.0.0.1:9400/metrics').href,
+    dcgmi: values.dcgmi ?? 'dcgmi',
+    dcgmHost: values['dcgm-host'] === undefined ? undefined : parseHost('--dcgm-host', values['dcgm-host']),
     amdUrl: parseUrl('--amd-url', values['amd-url'] ?? 'http://127.0.0.1:5000/metrics').href,
     nvidiaSmi: values['nvidia-smi'] ?? 'nvidia-smi',
     amdSmi: values['amd-smi'] ?? 'amd-smi',
@@ -103,6 +109,13 @@ function modeOf(values: Values): GpuOptions['mode'] {
   if (values['print-dcgm-counters']) return 'print-dcgm-counters';
   if (values.check) return 'check';
   return values.once ? 'once' : 'serve';
+}
+
+/** An address for `dcgmi --host`; nothing that it could take for another flag. */
+function parseHost(where: string, value: string): string {
+  if (!/^[\w[][\w.:\]-]{0,252}$/.test(value))
+    throw usageError(where, JSON.stringify(value.slice(0, 80)), 'HOST or HOST:PORT');
+  return value;
 }
 
 const OWN_LABELS = new Set(['gpu', 'uuid', 'node', 'gpu_type', 'device', 'kind', 'reason', 'xid', 'le', 'quantile']);

@@ -1,8 +1,8 @@
 /** Where readings come from. */
-export type SourceName = 'dcgm' | 'nvml' | 'nvidia-smi' | 'amd-exporter' | 'amd-smi';
+export type SourceName = 'dcgm' | 'dcgmi' | 'nvml' | 'nvidia-smi' | 'amd-exporter' | 'amd-smi';
 
 /** All sources, the one that knows most first: of two that give a metric the earlier one counts. */
-export const SOURCE_NAMES: readonly SourceName[] = ['dcgm', 'nvml', 'nvidia-smi', 'amd-exporter', 'amd-smi'];
+export const SOURCE_NAMES: readonly SourceName[] = ['dcgm', 'dcgmi', 'nvml', 'nvidia-smi', 'amd-exporter', 'amd-smi'];
 
 /**
  * One thing that a source says of a GPU, in the metric's own unit. What can't be read is left out.

@@ -4,6 +4,7 @@ import { SOURCE_NAMES, type Source, type SourceName } from './reading.ts';
 import { createAmdExporterSource } from './sources/amd-exporter.ts';
 import { createAmdSmiSource } from './sources/amd-smi.ts';
 import { createDcgmSource } from './sources/dcgm.ts';
+import { createDcgmiSource } from './sources/dcgmi.ts';
 import { createNvidiaSmiSource } from './sources/nvidia-smi.ts';
 
 /** Where sources are and how often they are asked. */
@@ -11,6 +12,9 @@ export interface ScheduleOptions {
   /** The sources to ask; where empty, all, each as far as it is there. */
   readonly sources: readonly SourceName[];
   readonly dcgmUrl: string;
+  readonly dcgmi: string;
+  /** Where DCGM's host engine listens; this machine's own where `undefined`. */
+  readonly dcgmHost: string | undefined;
   readonly amdUrl: string;
   readonly nvidiaSmi: string;
   readonly amdSmi: string;
@@ -23,7 +27,11 @@ export interface ScheduleOptions {
 
 /** A command costs a process and, without persistence mode, the start of the driver. */
 const LEAST_INTERVAL_MS: Readonly<Partial<Record<SourceName, number>>> = { 'nvidia-smi': 10_000, 'amd-smi': 15_000 };
-const STANDBY: Readonly<Partial<Record<SourceName, SourceName>>> = { 'nvidia-smi': 'nvml', 'amd-smi': 'amd-exporter' };
+const STANDBY: Readonly<Partial<Record<SourceName, SourceName>>> = {
+  dcgmi: 'dcgm',
+  'nvidia-smi': 'nvml',
+  'amd-smi': 'amd-exporter',
+};
 const DETAILS_EVERY_MS = 60_000;
 
 /** Creates the sources with their schedules. Of those found by themselves a command stands by for what is cheaper. */
@@ -44,6 +52,10 @@ function createSource(name: SourceName, options: ScheduleOptions): Source {
   switch (name) {
     case 'dcgm':
       return createDcgmSource(options.dcgmUrl);
+    case 'dcgmi': {
+      const { dcgmi: command, dcgmHost: host, intervalMs } = options;
+      return createDcgmiSource({ command, host, intervalMs, now });
+    }
     case 'nvml':
       return createNvmlSource({ library: options.nvmlLibrary });
     case 'nvidia-smi':
