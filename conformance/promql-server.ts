@@ -16,7 +16,10 @@ export interface ServerTarget extends PromqlTarget {
 export async function serverTarget(): Promise<ServerTarget> {
   const data = fs.mkdtempSync(path.join(os.tmpdir(), 'barograph-conformance-'));
   const ports = { port: 0, otlp_http_port: 0, otlp_grpc_port: 0 };
-  const running = await serve(parseConfig({ data, server: ports, log_level: 'error' }));
+  // The scripts' time begins in 1970, which a server that forgets after a year shows nobody.
+  const kept = { age: 'forever' };
+  const retention = { fleet: kept, per_model: kept, exemplars: kept };
+  const running = await serve(parseConfig({ data, server: ports, log_level: 'error', retention }));
   const post = (route: string, body: URLSearchParams | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) =>
     fetch(`${running.url}/api/v1/${route}`, { method: 'POST', body, headers });
   return {

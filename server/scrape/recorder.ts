@@ -64,6 +64,9 @@ export class Recorder {
       openOutput: (labels: Labels) => this.#resolve(labels),
       typeOf: () => 'unknown',
       fleetSlot: () => -1,
+      claim: (_raw: Labels, stored: Labels) => ({ id: this.#resolve(stored), fleetSlot: -1 }),
+      storedId: (id: number) => id,
+      wayOf: () => undefined,
       takeMetadata: () => {},
       handOver: () => this.handovers++,
     };
