@@ -101,5 +101,5 @@ function isSlugOfWords(text: string): boolean {
   }
   if (speaking >= 2 || (speaking >= 1 && small >= 2 && parts.length >= 5)) return true;
   // Names are long at times, but they aren't made of small words; sentences of any language are to a third.
-  return (parts.length >= 8 && small >= 3) || (parts.length >= 12 && small >= 2);
+  return parts.length >= 8 && small >= 3 && small * 4 >= parts.length;
 }
