@@ -5,15 +5,14 @@ import { freeBody } from '../wire/index.ts';
 
 /**
  * Lets bodies of every content type arrive as one buffer. The pieces of a body are freed as soon as they are put together.
- * @param maxBytes bytes of a body at most; a longer one is refused with 413 and not read to its end.
+ * @param maxBytes bytes of a body at most; a longer one is refused with 413 and kept nowhere.
  */
 export function addBodyParser(app: FastifyInstance, maxBytes: number): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (request, payload: IncomingMessage, done) => {
     const claimed = Number(request.headers['content-length'] ?? 0);
     if (claimed > maxBytes) {
-      payload.resume();
-      done(tooLong(`${claimed} bytes`, maxBytes));
+      passOver(payload, () => done(tooLong(`${claimed} bytes`, maxBytes)));
       return;
     }
     const chunks: Buffer[] = [];
@@ -27,12 +26,33 @@ export function addBodyParser(app: FastifyInstance, maxBytes: number): void {
       chunks.push(chunk);
       bytes += chunk.length;
       if (bytes <= maxBytes) return;
-      payload.resume();
-      end(tooLong(`more than ${maxBytes} bytes`, maxBytes));
+      payload.removeAllListeners('data').removeAllListeners('end').removeAllListeners('error');
+      chunks.length = 0;
+      passOver(payload, () => done(tooLong(`more than ${maxBytes} bytes`, maxBytes)));
     });
     payload.once('end', () => end(null));
     payload.once('error', end);
   });
+}
+
+/** How long a sender may go on with a body that is refused already, milliseconds. */
+const PASS_OVER_MS = 5000;
+
+/**
+ * Reads what is left of a body and forgets it, then refuses: the connection is closed with the answer, and a sender that
+ * still writes by then finds it broken and never reads why.
+ */
+function passOver(payload: IncomingMessage, refuse: () => void): void {
+  const timer = setTimeout(end, PASS_OVER_MS);
+  function end(): void {
+    clearTimeout(timer);
+    payload.off('end', end).off('close', end);
+    refuse();
+  }
+  payload.on('error', () => {
+    // Its end follows, and nobody wants the body.
+  });
+  payload.once('end', end).once('close', end).resume();
 }
 
 function joined(chunks: readonly Buffer[], bytes: number): Buffer {
